@@ -1,0 +1,3 @@
+"""The version of concurtrace; nobody imports it from the package root."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,1 @@
+"""Pure functions from recordings to values: nothing is read, nothing is shown."""

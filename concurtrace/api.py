@@ -1,0 +1,95 @@
+"""The whole program in four functions: record, load, diagnose, render."""
+
+import datetime
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from concurtrace import discovery
+from concurtrace.analysis.hot import find_hot
+from concurtrace.discovery import Kind
+from concurtrace.errors import RunDataError
+from concurtrace.launch.launcher import Launcher
+from concurtrace.launch.plan import RunPlan
+from concurtrace.model.recording import Recording
+from concurtrace.model.report import Artifact, Finding, Outcome, Report
+from concurtrace.rundir import manifest, store
+from concurtrace.rundir.manifest import Manifest, RunStatus
+
+
+def record(plan: RunPlan, progress: Callable[[str], None] = lambda _message: None) -> Path:
+    """Carry out a run and return its directory; what happened is in there, also when it failed."""
+    folder = store.create(plan.target)
+    started_at = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    Launcher(plan, folder, started_at, progress).execute()
+    return folder
+
+
+def load(folder: Path) -> Report:
+    """Read a run directory into a report; RunDataError says what is damaged and where."""
+    found = manifest.read(folder)
+    if found.environment is None:
+        raise RunDataError(f"{folder} holds no finished pass: the run was stopped before the first.")
+    recording = _read_recording(folder, found)
+    return Report(
+        run=found.run,
+        run_path=str(folder),
+        started_at=found.started_at,
+        target=found.target,
+        environment=found.environment,
+        outcome=_outcome(found),
+        passes=found.passes,
+        recording=recording,
+        hot=find_hot(recording),
+        artifacts=_artifacts(folder, recording),
+        findings=diagnose(recording),
+    )
+
+
+def diagnose(_recording: Recording) -> tuple[Finding, ...]:
+    """Judge a recording by every rule."""
+    return ()
+
+
+def render(report: Report, format_name: str) -> bytes:
+    """Render a report in one format; UsageError if there is none of that name."""
+    rendered = discovery.load(Kind.RENDERER, format_name).RENDERER.render(report)
+    return rendered.encode() if isinstance(rendered, str) else bytes(rendered)
+
+
+def _read_recording(folder: Path, found: Manifest) -> Recording:
+    recording = Recording()
+    for one in found.passes:
+        for name in one.instruments:
+            out = folder / store.RAW / one.name / name
+            if out.is_dir():
+                instrument = discovery.load(Kind.INSTRUMENT, name).INSTRUMENT
+                recording = recording.merge(instrument.read(out, found.options.get(name, {})))
+    return recording
+
+
+def _outcome(found: Manifest) -> Outcome:
+    """Sum up the executions of all passes: the first that went wrong speaks for the run."""
+    runs = [run for one in found.passes for run in one.executions]
+    wrong = [run for run in runs if not run.ended_by_itself or run.exit_code]
+    shown = (wrong or runs or [None])[0]
+    verdicts = [one.verified for one in found.passes if one.verified is not None]
+    return Outcome(
+        exit_code=shown.exit_code if shown else None,
+        signal=shown.signal if shown else None,
+        timed_out=any(run.timed_out for run in runs),
+        interrupted=found.status is not RunStatus.FINISHED,
+        checksum=next((run.checksum for run in runs if run.checksum), None),
+        expected_checksum=found.expected_checksum,
+        verified=all(verdicts) if verdicts else None,
+        error=shown.error if shown else None,
+    )
+
+
+def _artifacts(folder: Path, recording: Recording) -> tuple[Artifact, ...]:
+    if recording.timeline is None:
+        return ()
+    path = Path(recording.timeline.file)
+    how = f"vizviewer {path}, or drop the file into ui.perfetto.dev"
+    relative = os.path.relpath(path, folder)
+    return (Artifact("timeline (viztracer)", relative, path.stat().st_size, how),)

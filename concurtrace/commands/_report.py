@@ -1,0 +1,22 @@
+"""Write the reports of a run, and say where they are."""
+
+from pathlib import Path
+
+import click
+
+from concurtrace import api
+from concurtrace.model.report import Report
+from concurtrace.rundir.atomic import write_atomically
+
+HTML_NAME = "report.html"
+
+
+def write_report(folder: Path, *, quiet: bool) -> Report:
+    """Write the HTML report into the run directory; print the summary and the report's path."""
+    report = api.load(folder)
+    path = folder / HTML_NAME
+    write_atomically(path, api.render(report, "html"))
+    if not quiet:
+        click.echo(api.render(report, "terminal").decode())
+    click.echo(str(path))
+    return report

@@ -1,0 +1,68 @@
+"""``concurtrace list``: what there is to run, to watch with, to show with, and what was run."""
+
+import json
+
+import click
+
+from concurtrace import discovery
+from concurtrace.discovery import Kind
+from concurtrace.errors import UsageError
+from concurtrace.launch.plan import load_workload
+from concurtrace.rundir import store
+
+_KINDS = {
+    "workloads": Kind.WORKLOAD,
+    "instruments": Kind.INSTRUMENT,
+    "rules": Kind.RULE,
+    "renderers": Kind.RENDERER,
+}
+
+
+@click.command("list")
+@click.argument("what", default="workloads")
+@click.argument("name", required=False)
+def command(what: str, name: str | None) -> None:
+    """List workloads, instruments, rules, renderers or runs; with a NAME, one in full.
+
+    \b
+    Examples:
+      concurtrace list
+      concurtrace list workloads crawler
+      concurtrace list runs
+    """
+    if what == "runs":
+        for run in store.list_names():
+            click.echo(run)
+        return
+    if what not in _KINDS:
+        raise UsageError(discovery.unknown("list", what, (*_KINDS, "runs")))
+    if name is not None:
+        _show_one(_KINDS[what], name)
+        return
+    names = discovery.modules(_KINDS[what])
+    width = max(map(len, names), default=0)
+    for one in names:
+        click.echo(f"{one:<{width}}  {_first_line(_KINDS[what], one)}")
+        if what == "workloads":
+            click.echo(f"{'':<{width}}  modes: {', '.join(load_workload(one).modes)}")
+
+
+def _first_line(kind: Kind, name: str) -> str:
+    return (discovery.load(kind, name).__doc__ or "").strip().partition("\n")[0]
+
+
+def _show_one(kind: Kind, name: str) -> None:
+    click.echo((discovery.load(kind, name).__doc__ or "").strip())
+    if kind is not Kind.WORKLOAD:
+        return
+    workload = load_workload(name)
+    click.echo(f"\nModes: {', '.join(workload.modes)} (default: {workload.default_mode})")
+    click.echo(f"Lessons: {', '.join(workload.lessons) or 'none'}\n\nParameters:")
+    for one in workload.parameters:
+        if one.choices:
+            allowed = "one of " + ", ".join(one.choices)
+        else:
+            ends = [str(end) for end in (one.minimum, one.maximum) if end is not None]
+            allowed = " to ".join(ends)
+        presets = f"; presets {json.dumps(dict(one.presets))}" if one.presets else ""
+        click.echo(f"  {one.name}={one.default}  {one.meaning} ({allowed}{presets})")

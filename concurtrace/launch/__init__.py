@@ -1,0 +1,1 @@
+"""Start the target under its instruments, one fresh process per pass."""

@@ -1,0 +1,219 @@
+"""The part of concurtrace inside every Python process of the target.
+
+It registers the process and its threads by name, and starts and stops the probes of the pass's
+instruments at the right moments: at the start of the work, in each forked, spawned or forkserver
+child, before ``os._exit``, on SIGTERM, and at exit. It is imported in every process, so it imports
+next to nothing.
+"""
+
+import atexit
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from concurtrace.launch.on_import import on_import
+
+if TYPE_CHECKING:
+    from concurtrace.instruments import Probe
+
+VARIABLE = "CONCURTRACE_AGENT"
+
+
+class Agent:
+    """The agent of one process; see ``start``."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.spec = spec
+        self.started_by = _how_started(spec["launcher_pid"])
+        self.probes: list[Probe] = []
+        self.active = False
+        self.waits_for_bootstrap = self.started_by in ("spawn", "forkserver")
+        self._renew()
+        self._os_exit = os._exit
+
+    def _renew(self) -> None:
+        """Take on the identity of this process; again in each forked child."""
+        self.pid = os.getpid()
+        self.stem = f"{self.pid}-{time.monotonic_ns()}"
+        self.registered = False
+
+    def register(self, name: str) -> None:
+        """Write who this process is, as the first line of its own file."""
+        self.registered = True
+        self._note(
+            process=name, pid=self.pid, parent_pid=os.getppid(), started_by=self.started_by,
+            start_ns=int(self.stem.partition("-")[2]), argv=sys.orig_argv,
+        )
+        threading = sys.modules.get("threading")
+        if threading is not None:
+            for thread in threading.enumerate():
+                self._note(thread=thread.name, tid=thread.native_id)
+
+    def _note(self, **entry: object) -> None:
+        # One write of one line: valid whatever kills the process next.
+        line = json.dumps({**entry, "at_ns": time.monotonic_ns()}) + "\n"
+        path = os.path.join(self.spec["processes"], self.stem + ".jsonl")  # noqa: PTH118
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(handle, line.encode())
+        finally:
+            os.close(handle)
+
+    def install(self) -> None:
+        """Put the hooks in place; called once, at the start of the interpreter."""
+        on_import("threading", self._watch_threads)
+        on_import("multiprocessing.process", self._watch_children)
+        os.register_at_fork(after_in_child=self._after_fork)
+        if self.spec["instruments"]:
+            atexit.register(self.end)
+            os._exit = self._exit_now
+            if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, self._terminated)
+        if self.started_by == "subprocess" or self._is_root_script():
+            self.begin(_program_name())
+
+    def _is_root_script(self) -> bool:
+        return self.started_by == "main" and self.spec["begin"] == "at-start"
+
+    def begin(self, name: str) -> None:
+        """Start watching this process."""
+        if self.active:
+            return
+        if not self.registered:
+            self.register(name)
+        self.probes = self._make_probes()
+        self.active = True
+        for probe in self.probes:
+            probe.begin()
+
+    def _make_probes(self) -> "list[Probe]":
+        if not self.spec["instruments"]:
+            return []
+        from importlib import import_module
+        from pathlib import Path
+
+        from concurtrace.instruments import Site
+
+        made = []
+        for entry in self.spec["instruments"]:
+            instrument = import_module(entry["module"]).INSTRUMENT
+            site = Site(
+                Path(entry["out"]), self.stem, entry["options"], tuple(self.spec["modules"]),
+                self.started_by,
+            )
+            made.append(instrument.probe(site))
+        return [probe for probe in made if probe is not None]
+
+    def end(self) -> None:
+        """Stop watching this process and write what was recorded; harmless when called again."""
+        if not self.active or os.getpid() != self.pid:
+            return
+        self.active = False
+        for probe in reversed(self.probes):
+            try:
+                probe.end()
+            except Exception as error:  # noqa: BLE001 - a probe must never break the target
+                self._note(failed=type(probe).__name__, error=f"{type(error).__name__}: {error}")
+        self._note(ended=True)
+
+    def _after_fork(self) -> None:
+        inherited, self.probes = self.probes, []
+        for probe in inherited:
+            probe.abandon()
+        was_active, self.active = self.active, False
+        self._renew()
+        self.started_by = "forkserver" if self.started_by == "forkserver" else "fork"
+        if was_active:
+            self.begin("forked")
+
+    def _watch_threads(self, threading: ModuleType) -> None:
+        original = threading.Thread._set_native_id
+
+        def set_native_id(thread: Any) -> None:
+            original(thread)
+            if self.registered:
+                self._note(thread=thread.name, tid=thread.native_id)
+
+        threading.Thread._set_native_id = set_native_id
+
+    def _watch_children(self, process: ModuleType) -> None:
+        original = process.BaseProcess._bootstrap
+
+        def bootstrap(child: Any, *args: Any, **kwargs: Any) -> int:
+            # A forked child began at the fork under a name it did not know yet.
+            if self.registered:
+                self._note(process=child.name)
+            if self.waits_for_bootstrap or self.active:
+                self.begin(child.name)
+            try:
+                return int(original(child, *args, **kwargs))
+            finally:
+                self.end()
+
+        process.BaseProcess._bootstrap = bootstrap
+
+    def _exit_now(self, status: int) -> NoReturn:
+        self.end()
+        self._os_exit(status)
+
+    def _terminated(self, _number: int, _frame: FrameType | None) -> None:
+        import faulthandler
+
+        stacks = os.path.join(self.spec["processes"], self.stem + ".stacks")  # noqa: PTH118
+        with open(stacks, "w") as file:  # noqa: PTH123
+            faulthandler.dump_traceback(file)
+        self.end()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _how_started(launcher_pid: int) -> str:
+    """Tell from the command line how this interpreter was started."""
+    command = " ".join(sys.orig_argv)
+    if "multiprocessing.resource_tracker" in command:
+        return "resource-tracker"
+    if "--multiprocessing-fork" in command:
+        return "spawn"
+    if "multiprocessing.forkserver" in command:
+        return "forkserver"
+    return "main" if os.getppid() == launcher_pid else "subprocess"
+
+
+def _program_name() -> str:
+    # sys.argv is not there yet while site runs.
+    arguments = [part for part in sys.orig_argv[1:] if not part.startswith("-")]
+    return os.path.basename(arguments[0]) if arguments else "python"  # noqa: PTH119
+
+
+_agent: Agent | None = None
+
+
+def start() -> None:
+    """Start the agent of this process, if the launcher asked for one."""
+    global _agent
+    path = os.environ.get(VARIABLE)
+    if path is None:
+        return
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        spec = json.load(file)
+    agent = Agent(spec)
+    if agent.started_by != "resource-tracker":
+        _agent = agent
+        agent.install()
+
+
+def watched(work: Callable[[], None], name: str) -> None:
+    """Call ``work`` while this process is watched; how the harness marks where the work is."""
+    if _agent is None:
+        work()
+        return
+    _agent.begin(name)
+    try:
+        work()
+    finally:
+        _agent.end()

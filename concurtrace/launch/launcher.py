@@ -1,0 +1,218 @@
+"""Carry out a run: one fresh child per pass and execution, its status into the manifest."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from concurtrace.errors import ConcurtraceError, RunFailedError
+from concurtrace.instruments import Instrument
+from concurtrace.launch import agent, command, describe, process
+from concurtrace.launch.load import MachineLoad
+from concurtrace.launch.plan import PassPlan, RunPlan
+from concurtrace.model.run import Execution, Pass, PassStatus, TargetKind
+from concurtrace.rundir import manifest, store
+from concurtrace.rundir.manifest import Manifest, RunStatus, structure_environment
+
+Progress = Callable[[str], None]
+
+# What makes runs repeatable and known traps harmless; a variable that the user set wins.
+_WORKLOAD_DEFAULTS = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYCSP_HOST": "127.0.0.1",
+    "PYTHONHASHSEED": "0",
+}
+
+
+class Launcher:
+    """A run under way; the manifest on disk is right after each of its passes."""
+
+    def __init__(self, plan: RunPlan, folder: Path, started_at: str, progress: Progress) -> None:
+        self.plan = plan
+        self.raw = folder.resolve() / store.RAW
+        self.progress = progress
+        self.interrupted = False
+        self.manifest = Manifest(
+            folder.name, started_at, RunStatus.RUNNING, plan.target, options=plan.options
+        )
+
+    def execute(self) -> Manifest:
+        """Carry out every pass; RunFailedError if the target can't be run at all."""
+        self._save()
+        process.adopt_orphans()
+        self._prepare()
+        for pass_plan in self.plan.passes:
+            done = self._pass(pass_plan)
+            self._save(passes=(*self.manifest.passes, done))
+        self._save(status=RunStatus.INTERRUPTED if self.interrupted else RunStatus.FINISHED)
+        return self.manifest
+
+    def _save(self, **changes: Any) -> None:
+        self.manifest = dataclasses.replace(self.manifest, **changes)
+        manifest.write(self.manifest, self.raw.parent)
+
+    def _prepare(self) -> None:
+        """Let a child describe itself; for a workload, let it work out the expected result too."""
+        raw = self.raw / "reference"
+        raw.mkdir()
+        if self.plan.target.kind is not TargetKind.WORKLOAD:
+            described = subprocess.run(
+                (sys.executable, "-m", describe.__name__), stdout=subprocess.PIPE, check=True
+            )
+            self._save(environment=structure_environment(json.loads(described.stdout)))
+            return
+        self.progress("working out the expected result")
+        with command.ready(self.plan, raw, None, 0) as ready:
+            ended = process.run(ready.argv, self._environment(), _nothing, self.plan.time_limit_s)
+            answer = ready.answer()
+        self.interrupted = ended.interrupted
+        if "checksum" not in answer and not self.interrupted:
+            raise RunFailedError(
+                f"The expected result of {self.plan.target.name} could not be worked out:"
+                f" {ended.how}. Its own message is above."
+            )
+        if answer:
+            self._save(
+                environment=structure_environment(answer["environment"]),
+                expected_checksum=answer["checksum"],
+            )
+
+    def _pass(self, plan: PassPlan) -> Pass:
+        """Carry out one pass; whatever goes wrong is its status and reason, not an exception."""
+        missing = {one.name: reason for one in plan.instruments if (reason := one.missing())}
+        able = tuple(one for one in plan.instruments if one.name not in missing)
+        if self.interrupted:
+            return _not_done(plan, PassStatus.SKIPPED, "the run was interrupted")
+        if not able:
+            return _not_done(plan, PassStatus.SKIPPED, "; ".join(missing.values()))
+        executions: list[Execution] = []
+        load = MachineLoad()
+        try:
+            (self.raw / plan.name).mkdir()
+            for number in range(plan.repeat):
+                count = f" ({number + 1} of {plan.repeat})" if plan.repeat > 1 else ""
+                self.progress(f"pass {plan.name}{count}")
+                executions.append(self._execution(plan.name, able, number))
+                if self.interrupted or not executions[-1].ended_by_itself:
+                    break
+        except (ConcurtraceError, OSError) as error:
+            return dataclasses.replace(
+                _not_done(plan, PassStatus.FAILED, str(error)), executions=tuple(executions)
+            )
+        competing = load.competing(sum(one.cpu_ns for one in executions))
+        return self._judge(able, plan.name, executions, list(missing.values()), competing)
+
+    def _judge(
+        self, able: tuple[Instrument, ...], name: str, executions: list[Execution],
+        reasons: list[str], competing_load: float | None,
+    ) -> Pass:
+        last = executions[-1]
+        status = PassStatus.OK
+        if self.interrupted or not last.ended_by_itself:
+            status = PassStatus.PARTIAL
+            reasons.append("the run was interrupted" if self.interrupted else last.trouble)
+        checksums = {run.checksum for run in executions if run.checksum is not None}
+        expected = self.manifest.expected_checksum
+        return Pass(
+            name=name,
+            instruments=tuple(one.name for one in able),
+            status=status,
+            reason="; ".join(reasons) or None,
+            executions=tuple(executions),
+            verified=checksums == {expected} if expected and checksums else None,
+            overhead=self._overhead(last) if status is PassStatus.OK else None,
+            competing_load=competing_load,
+        )
+
+    def _overhead(self, last: Execution) -> float | None:
+        baseline = next((one for one in self.manifest.passes if one.name == "baseline"), None)
+        if baseline is None or not baseline.wall_ns:
+            return None
+        return last.wall_ns / baseline.wall_ns
+
+    def _execution(self, name: str, able: tuple[Instrument, ...], number: int) -> Execution:
+        raw = self.raw / name
+        options = {one.name: self.plan.options.get(one.name, {}) for one in able}
+        extra: dict[str, str] = {}
+        for one in able:
+            (raw / one.name).mkdir(exist_ok=True)
+            extra |= one.environment(raw / one.name, options[one.name])
+        if name != "baseline":
+            extra |= self._station_agent(raw, able)
+
+        @contextlib.contextmanager
+        def beside(pid: int) -> Iterator[None]:
+            with ExitStack() as stack:
+                for one in able:
+                    stack.enter_context(one.beside(pid, raw / one.name, options[one.name]))
+                yield
+
+        with command.ready(self.plan, raw, self.plan.target.mode, number) as ready:
+            ended = process.run(
+                ready.argv, self._environment(extra), beside, self.plan.time_limit_s
+            )
+            answer = ready.answer()
+        self.interrupted = self.interrupted or ended.interrupted
+        return self._execution_of(ended, answer)
+
+    def _station_agent(self, raw: Path, able: tuple[Instrument, ...]) -> dict[str, str]:
+        """Write what the agents in the target's processes need; return how they find it."""
+        processes = raw / "processes"
+        processes.mkdir(exist_ok=True)
+        spec = {
+            "launcher_pid": os.getpid(),
+            "begin": "by-harness" if self.plan.command is None else "at-start",
+            "processes": str(processes),
+            "modules": command.modules(self.plan),
+            "instruments": [
+                {
+                    "module": type(one).__module__,
+                    "out": str(raw / one.name),
+                    "options": dict(self.plan.options.get(one.name, {})),
+                }
+                for one in able
+                if one.has_probe
+            ],
+        }
+        path = raw / "agent.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        folder = str(Path(__file__).parent / "bootstrap")
+        search = os.pathsep.join(part for part in (folder, os.environ.get("PYTHONPATH")) if part)
+        return {agent.VARIABLE: str(path), "PYTHONPATH": search}
+
+    def _environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        is_workload = self.plan.target.kind is TargetKind.WORKLOAD
+        return {**(_WORKLOAD_DEFAULTS if is_workload else {}), **os.environ, **(extra or {})}
+
+    def _execution_of(self, ended: process.Ended, answer: Mapping[str, Any]) -> Execution:
+        error = answer.get("error")
+        if self.plan.target.kind is TargetKind.WORKLOAD and not answer and not ended.timed_out:
+            error = f"{ended.how}, without a result"
+        return Execution(
+            wall_ns=answer.get("wall_ns", ended.wall_ns),
+            cpu_ns=answer.get("cpu_ns", ended.cpu_ns),
+            start_ns=answer.get("start_ns", ended.start_ns),
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            timed_out=ended.timed_out,
+            checksum=answer.get("checksum"),
+            observed=answer.get("observed", {}),
+            error=error,
+            leftovers=ended.leftovers,
+        )
+
+
+@contextlib.contextmanager
+def _nothing(_pid: int) -> Iterator[None]:
+    yield
+
+
+def _not_done(plan: PassPlan, status: PassStatus, reason: str) -> Pass:
+    return Pass(plan.name, tuple(one.name for one in plan.instruments), status, reason)

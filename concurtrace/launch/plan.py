@@ -1,0 +1,112 @@
+"""Decide which passes a set of instruments needs, and with which work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from concurtrace import discovery
+from concurtrace.discovery import Kind
+from concurtrace.errors import UsageError
+from concurtrace.instruments import Instrument
+from concurtrace.model.run import Target, TargetKind, Value
+from concurtrace.workload import Parameter, Workload
+
+PRESETS = ("tiny", "default", "large")
+
+
+@dataclass(frozen=True)
+class PassPlan:
+    """One pass to come: the instruments that share it and how often the target is executed."""
+
+    name: str
+    instruments: tuple[Instrument, ...]
+    repeat: int
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A whole run to come.
+
+    ``command`` is what a script target is started with; a workload gets its own from the
+    launcher. ``options`` are the settings of each instrument by name. Times in seconds.
+    """
+
+    target: Target
+    passes: tuple[PassPlan, ...]
+    command: tuple[str, ...] | None
+    options: Mapping[str, Mapping[str, Any]]
+    time_limit_s: float | None
+
+
+def find_instruments(names: tuple[str, ...]) -> tuple[Instrument, ...]:
+    """Load instruments by name, in the order of their passes; all of them where none is named."""
+    wanted = names or tuple(discovery.modules(Kind.INSTRUMENT))
+    return tuple(discovery.load(Kind.INSTRUMENT, name).INSTRUMENT for name in dict.fromkeys(wanted))
+
+
+def plan_passes(instruments: tuple[Instrument, ...], repeat: int) -> tuple[PassPlan, ...]:
+    """Put instruments that share a pass together; baseline first, it is the yardstick."""
+    names = sorted({one.pass_name for one in instruments}, key=lambda name: (name != "baseline",
+                                                                             name != "light", name))
+    passes = []
+    for name in names:
+        together = tuple(one for one in instruments if one.pass_name == name)
+        passes.append(PassPlan(name, together, repeat if any(i.repeats for i in together) else 1))
+    return tuple(passes)
+
+
+def workload_target(
+    name: str, mode: str | None, preset: str, given: Mapping[str, str | int]
+) -> Target:
+    """Check mode and parameters of a workload; UsageError says which is unknown or out of range."""
+    workload = load_workload(name)
+    if mode is not None and mode not in workload.modes:
+        raise UsageError(discovery.unknown(f"mode of {name}", mode, workload.modes))
+    parameters = {one.name: one for one in workload.parameters}
+    values: dict[str, Value] = {}
+    for one in workload.parameters:
+        values[one.name] = one.presets.get(preset, one.default)
+    for key, raw in given.items():
+        if key not in parameters:
+            raise UsageError(discovery.unknown(f"parameter of {name}", key, parameters))
+        values[key] = check_value(parameters[key], raw)
+    return Target(TargetKind.WORKLOAD, name, mode or workload.default_mode, (), values)
+
+
+def load_workload(name: str) -> Workload:
+    """Load a workload's declaration by name."""
+    workload: Workload = discovery.load(Kind.WORKLOAD, name).WORKLOAD
+    return workload
+
+
+def check_value(parameter: Parameter, raw: str | int) -> Value:
+    """Turn what was typed into a value of the parameter; UsageError if it can't be one."""
+    if parameter.choices:
+        if str(raw) not in parameter.choices:
+            raise UsageError(
+                discovery.unknown(f"value of {parameter.name}", str(raw), parameter.choices)
+            )
+        return str(raw)
+    kind = type(parameter.default)
+    try:
+        value = kind(raw)
+    except ValueError:
+        raise UsageError(
+            f"{parameter.name} must be {_bounds(parameter)}, not '{raw}'."
+        ) from None
+    if isinstance(value, str):
+        return value
+    low = parameter.minimum is not None and value < parameter.minimum
+    high = parameter.maximum is not None and value > parameter.maximum
+    if low or high:
+        raise UsageError(f"{parameter.name} must be {_bounds(parameter)}, not {raw}.")
+    return value
+
+
+def _bounds(parameter: Parameter) -> str:
+    kind = "a whole number" if isinstance(parameter.default, int) else "a number"
+    if parameter.minimum is None and parameter.maximum is None:
+        return kind
+    if parameter.maximum is None:
+        return f"{kind} from {parameter.minimum}"
+    return f"{kind} from {parameter.minimum} to {parameter.maximum}"

@@ -1,0 +1,1 @@
+"""Frozen data between the stages; no behaviour beyond looking things up."""
