@@ -29,7 +29,9 @@ def load(folder: Path) -> Report:
     """Read a run directory into a report; RunDataError says what is damaged and where."""
     found = manifest.read(folder)
     if found.environment is None:
-        raise RunDataError(f"{folder} holds no finished pass: the run was stopped before the first.")
+        raise RunDataError(
+            f"{folder} holds no finished pass: the run was stopped before the first."
+        )
     recording = _read_recording(folder, found)
     return Report(
         run=found.run,
@@ -72,7 +74,7 @@ def _outcome(found: Manifest) -> Outcome:
     """Sum up the executions of all passes: the first that went wrong speaks for the run."""
     runs = [run for one in found.passes for run in one.executions]
     wrong = [run for run in runs if not run.ended_by_itself or run.exit_code]
-    shown = (wrong or runs or [None])[0]
+    shown = next(iter(wrong or runs), None)
     verdicts = [one.verified for one in found.passes if one.verified is not None]
     return Outcome(
         exit_code=shown.exit_code if shown else None,

@@ -24,9 +24,7 @@ def find_hot(recording: Recording) -> Hot:
     return Hot(
         functions=_functions(recording)[:KEPT],
         lines=_lines(recording.lines)[:KEPT] if recording.lines else (),
-        memory_lines=_memory_lines(recording.memory_lines)[:KEPT]
-        if recording.memory_lines
-        else (),
+        memory_lines=_memory_lines(recording.memory_lines)[:KEPT] if recording.memory_lines else (),
     )
 
 
@@ -44,8 +42,12 @@ def _functions(recording: Recording) -> tuple[HotFunction, ...]:
             seen[row.function].add((table.process, table.tid))
     hot = [
         HotFunction(
-            function, calls, own_ns, total_ns,
-            len({process for process, _ in seen[function]}), len(seen[function]),
+            function,
+            calls,
+            own_ns,
+            total_ns,
+            len({process for process, _ in seen[function]}),
+            len(seen[function]),
         )
         for function, (calls, own_ns, total_ns) in sums.items()
     ]
@@ -60,8 +62,13 @@ def _lines(profile: LineProfile) -> tuple[HotLine, ...]:
             groups[row.file, row.line].append(row)
     hot = [
         HotLine(
-            file, line, rows[0].function, sum(row.hits for row in rows),
-            sum(row.time_ns for row in rows), len(rows), text.get((file, line), ""),
+            file,
+            line,
+            rows[0].function,
+            sum(row.hits for row in rows),
+            sum(row.time_ns for row in rows),
+            len(rows),
+            text.get((file, line), ""),
         )
         for (file, line), rows in groups.items()
     ]
@@ -75,8 +82,12 @@ def _memory_lines(profile: MemoryLines) -> tuple[HotMemoryLine, ...]:
         groups[row.file, row.line].append(row)
     hot = [
         HotMemoryLine(
-            file, line, rows[0].function, sum(row.increment_bytes for row in rows),
-            max(row.peak_bytes for row in rows), len({row.process for row in rows}),
+            file,
+            line,
+            rows[0].function,
+            sum(row.increment_bytes for row in rows),
+            max(row.peak_bytes for row in rows),
+            len({row.process for row in rows}),
             text.get((file, line), ""),
         )
         for (file, line), rows in groups.items()

@@ -13,10 +13,19 @@ from concurtrace.rundir.atomic import write_atomically
 
 @click.command()
 @click.argument("run", default="last")
-@click.option("--format", "format_name", default="terminal", show_default=True,
-              help="terminal, html, json or another renderer; see: concurtrace list renderers.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write to a file instead of stdout.")
+@click.option(
+    "--format",
+    "format_name",
+    default="terminal",
+    show_default=True,
+    help="terminal, html, json or another renderer; see: concurtrace list renderers.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to a file instead of stdout.",
+)
 @click.option("--open", "open_it", is_flag=True, help="Open the HTML report in a browser.")
 def command(run: str, format_name: str, output: Path | None, open_it: bool) -> None:
     """Show a run: a run directory, its name, a unique prefix, or `last`.

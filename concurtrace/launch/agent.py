@@ -46,8 +46,12 @@ class Agent:
         """Write who this process is, as the first line of its own file."""
         self.registered = True
         self._note(
-            process=name, pid=self.pid, parent_pid=os.getppid(), started_by=self.started_by,
-            start_ns=int(self.stem.partition("-")[2]), argv=sys.orig_argv,
+            process=name,
+            pid=self.pid,
+            parent_pid=os.getppid(),
+            started_by=self.started_by,
+            start_ns=int(self.stem.partition("-")[2]),
+            argv=sys.orig_argv,
         )
         threading = sys.modules.get("threading")
         if threading is not None:
@@ -103,7 +107,10 @@ class Agent:
         for entry in self.spec["instruments"]:
             instrument = import_module(entry["module"]).INSTRUMENT
             site = Site(
-                Path(entry["out"]), self.stem, entry["options"], tuple(self.spec["modules"]),
+                Path(entry["out"]),
+                self.stem,
+                entry["options"],
+                tuple(self.spec["modules"]),
                 self.started_by,
             )
             made.append(instrument.probe(site))
@@ -117,7 +124,7 @@ class Agent:
         for probe in reversed(self.probes):
             try:
                 probe.end()
-            except Exception as error:  # noqa: BLE001 - a probe must never break the target
+            except Exception as error:  # a probe must never break the target
                 self._note(failed=type(probe).__name__, error=f"{type(error).__name__}: {error}")
         self._note(ended=True)
 

@@ -15,8 +15,16 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "aiohttp", "gevent", "line_profiler", "memory_profiler", "numpy", "psutil", "requests",
-    "twisted", "uvloop", "viztracer",
+    "aiohttp",
+    "gevent",
+    "line_profiler",
+    "memory_profiler",
+    "numpy",
+    "psutil",
+    "requests",
+    "twisted",
+    "uvloop",
+    "viztracer",
 )
 
 
@@ -40,9 +48,10 @@ def environment() -> dict[str, Any]:
 def _start_method() -> str:
     import multiprocessing
 
-    return multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_context(
-        None
-    ).get_start_method()
+    return (
+        multiprocessing.get_start_method(allow_none=True)
+        or multiprocessing.get_context(None).get_start_method()
+    )
 
 
 def _packages() -> dict[str, str]:
@@ -95,12 +104,14 @@ def _caches() -> list[dict[str, Any]]:
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         size = _read(str(folder / "size"))
         if size:
-            caches.append({
-                "level": int(_read(str(folder / "level")) or 0),
-                "kind": _read(str(folder / "type")).lower(),
-                "size_bytes": _bytes(size),
-                "shared_by": max(1, len(_cpu_list(_read(str(folder / "shared_cpu_list"))))),
-            })
+            caches.append(
+                {
+                    "level": int(_read(str(folder / "level")) or 0),
+                    "kind": _read(str(folder / "type")).lower(),
+                    "size_bytes": _bytes(size),
+                    "shared_by": max(1, len(_cpu_list(_read(str(folder / "shared_cpu_list"))))),
+                }
+            )
     return caches
 
 

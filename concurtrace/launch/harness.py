@@ -58,7 +58,9 @@ def _measure(workload: Workload, mode_name: str, work: Work) -> dict[str, Any]:
     except (Exception, KeyboardInterrupt) as raised:
         error = _print_as_python_would(raised)
     answer = {
-        "start_ns": clocks[0], "wall_ns": clocks[2] - clocks[0], "cpu_ns": clocks[3] - clocks[1],
+        "start_ns": clocks[0],
+        "wall_ns": clocks[2] - clocks[0],
+        "cpu_ns": clocks[3] - clocks[1],
     }
     if error is not None:
         return {**answer, "error": error}

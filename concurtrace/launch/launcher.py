@@ -7,15 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 from concurtrace.errors import ConcurtraceError, RunFailedError
 from concurtrace.instruments import Instrument
-from concurtrace.launch import agent, command, describe, process
+from concurtrace.launch import agent, command, describe
+from concurtrace.launch.interrupts import Interrupts
 from concurtrace.launch.load import MachineLoad
 from concurtrace.launch.plan import PassPlan, RunPlan
+from concurtrace.launch.process import Child, Ended, Leftovers, adopt_orphans
 from concurtrace.model.run import Execution, Pass, PassStatus, TargetKind
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus, structure_environment
@@ -38,7 +40,7 @@ class Launcher:
         self.plan = plan
         self.raw = folder.resolve() / store.RAW
         self.progress = progress
-        self.interrupted = False
+        self.interrupts = Interrupts()
         self.manifest = Manifest(
             folder.name, started_at, RunStatus.RUNNING, plan.target, options=plan.options
         )
@@ -46,12 +48,14 @@ class Launcher:
     def execute(self) -> Manifest:
         """Carry out every pass; RunFailedError if the target can't be run at all."""
         self._save()
-        process.adopt_orphans()
-        self._prepare()
-        for pass_plan in self.plan.passes:
-            done = self._pass(pass_plan)
-            self._save(passes=(*self.manifest.passes, done))
-        self._save(status=RunStatus.INTERRUPTED if self.interrupted else RunStatus.FINISHED)
+        adopt_orphans()
+        with self.interrupts.watched():
+            self._prepare()
+            for pass_plan in self.plan.passes:
+                done = self._pass(pass_plan)
+                self._save(passes=(*self.manifest.passes, done))
+        interrupted = self.interrupts.happened
+        self._save(status=RunStatus.INTERRUPTED if interrupted else RunStatus.FINISHED)
         return self.manifest
 
     def _save(self, **changes: Any) -> None:
@@ -70,10 +74,9 @@ class Launcher:
             return
         self.progress("working out the expected result")
         with command.ready(self.plan, raw, None, 0) as ready:
-            ended = process.run(ready.argv, self._environment(), _nothing, self.plan.time_limit_s)
+            ended = self._run(ready.argv, {}, _nothing)
             answer = ready.answer()
-        self.interrupted = ended.interrupted
-        if "checksum" not in answer and not self.interrupted:
+        if "checksum" not in answer and not self.interrupts.happened:
             raise RunFailedError(
                 f"The expected result of {self.plan.target.name} could not be worked out:"
                 f" {ended.how}. Its own message is above."
@@ -88,7 +91,7 @@ class Launcher:
         """Carry out one pass; whatever goes wrong is its status and reason, not an exception."""
         missing = {one.name: reason for one in plan.instruments if (reason := one.missing())}
         able = tuple(one for one in plan.instruments if one.name not in missing)
-        if self.interrupted:
+        if self.interrupts.happened:
             return _not_done(plan, PassStatus.SKIPPED, "the run was interrupted")
         if not able:
             return _not_done(plan, PassStatus.SKIPPED, "; ".join(missing.values()))
@@ -100,7 +103,7 @@ class Launcher:
                 count = f" ({number + 1} of {plan.repeat})" if plan.repeat > 1 else ""
                 self.progress(f"pass {plan.name}{count}")
                 executions.append(self._execution(plan.name, able, number))
-                if self.interrupted or not executions[-1].ended_by_itself:
+                if self.interrupts.happened or not executions[-1].ended_by_itself:
                     break
         except (ConcurtraceError, OSError) as error:
             return dataclasses.replace(
@@ -110,14 +113,18 @@ class Launcher:
         return self._judge(able, plan.name, executions, list(missing.values()), competing)
 
     def _judge(
-        self, able: tuple[Instrument, ...], name: str, executions: list[Execution],
-        reasons: list[str], competing_load: float | None,
+        self,
+        able: tuple[Instrument, ...],
+        name: str,
+        executions: list[Execution],
+        reasons: list[str],
+        competing_load: float | None,
     ) -> Pass:
         last = executions[-1]
         status = PassStatus.OK
-        if self.interrupted or not last.ended_by_itself:
+        if self.interrupts.happened or not last.ended_by_itself:
             status = PassStatus.PARTIAL
-            reasons.append("the run was interrupted" if self.interrupted else last.trouble)
+            reasons.append("the run was interrupted" if self.interrupts.happened else last.trouble)
         checksums = {run.checksum for run in executions if run.checksum is not None}
         expected = self.manifest.expected_checksum
         return Pass(
@@ -155,11 +162,8 @@ class Launcher:
                 yield
 
         with command.ready(self.plan, raw, self.plan.target.mode, number) as ready:
-            ended = process.run(
-                ready.argv, self._environment(extra), beside, self.plan.time_limit_s
-            )
+            ended = self._run(ready.argv, extra, beside)
             answer = ready.answer()
-        self.interrupted = self.interrupted or ended.interrupted
         return self._execution_of(ended, answer)
 
     def _station_agent(self, raw: Path, able: tuple[Instrument, ...]) -> dict[str, str]:
@@ -187,14 +191,24 @@ class Launcher:
         search = os.pathsep.join(part for part in (folder, os.environ.get("PYTHONPATH")) if part)
         return {agent.VARIABLE: str(path), "PYTHONPATH": search}
 
-    def _environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    def _run(
+        self,
+        argv: tuple[str, ...],
+        extra: Mapping[str, str],
+        beside: Callable[[int], AbstractContextManager[None]],
+    ) -> Ended:
         is_workload = self.plan.target.kind is TargetKind.WORKLOAD
-        return {**(_WORKLOAD_DEFAULTS if is_workload else {}), **os.environ, **(extra or {})}
+        environment = {**(_WORKLOAD_DEFAULTS if is_workload else {}), **os.environ, **extra}
+        # A daemon that a user's program starts is meant to stay; a workload's is a leak.
+        leftovers = Leftovers.STOP if is_workload else Leftovers.LEAVE
+        child = Child(argv, environment, self.plan.time_limit_s, leftovers)
+        return child.run(self.interrupts, beside)
 
-    def _execution_of(self, ended: process.Ended, answer: Mapping[str, Any]) -> Execution:
+    def _execution_of(self, ended: Ended, answer: Mapping[str, Any]) -> Execution:
         error = answer.get("error")
-        if self.plan.target.kind is TargetKind.WORKLOAD and not answer and not ended.timed_out:
-            error = f"{ended.how}, without a result"
+        is_workload = self.plan.target.kind is TargetKind.WORKLOAD
+        if error is None and (ended.signal or (is_workload and not answer)):
+            error = ended.how if not is_workload else f"{ended.how}, without a result"
         return Execution(
             wall_ns=answer.get("wall_ns", ended.wall_ns),
             cpu_ns=answer.get("cpu_ns", ended.cpu_ns),

@@ -46,8 +46,10 @@ def find_instruments(names: tuple[str, ...]) -> tuple[Instrument, ...]:
 
 def plan_passes(instruments: tuple[Instrument, ...], repeat: int) -> tuple[PassPlan, ...]:
     """Put instruments that share a pass together; baseline first, it is the yardstick."""
-    names = sorted({one.pass_name for one in instruments}, key=lambda name: (name != "baseline",
-                                                                             name != "light", name))
+    names = sorted(
+        {one.pass_name for one in instruments},
+        key=lambda name: (name != "baseline", name != "light", name),
+    )
     passes = []
     for name in names:
         together = tuple(one for one in instruments if one.pass_name == name)
@@ -91,9 +93,7 @@ def check_value(parameter: Parameter, raw: str | int) -> Value:
     try:
         value = kind(raw)
     except ValueError:
-        raise UsageError(
-            f"{parameter.name} must be {_bounds(parameter)}, not '{raw}'."
-        ) from None
+        raise UsageError(f"{parameter.name} must be {_bounds(parameter)}, not '{raw}'.") from None
     if isinstance(value, str):
         return value
     low = parameter.minimum is not None and value < parameter.minimum
@@ -110,3 +110,9 @@ def _bounds(parameter: Parameter) -> str:
     if parameter.maximum is None:
         return f"{kind} from {parameter.minimum}"
     return f"{kind} from {parameter.minimum} to {parameter.maximum}"
+
+
+def instrument_options(lines: tuple[str, ...]) -> dict[str, Mapping[str, Any]]:
+    """Give each instrument its settings; ``lines`` names the functions watched line by line."""
+    watched = {"functions": list(lines)} if lines else {}
+    return {"lines": watched, "memory": watched}

@@ -149,6 +149,7 @@ class Report:
     def measured(self) -> Execution | None:
         """The execution whose numbers are quoted: the first of the least disturbing pass."""
         order = ("baseline", "light")
-        ranked = sorted(self.passes, key=lambda one: order.index(one.name) if one.name in order
-                        else len(order))
+        ranked = sorted(
+            self.passes, key=lambda one: order.index(one.name) if one.name in order else len(order)
+        )
         return next((run for one in ranked for run in one.executions), None)

@@ -88,8 +88,8 @@ class Execution:
 
     ``wall_ns``/``cpu_ns`` are of the work alone where the target could say (workloads), else of
     the whole process; CPU time covers all processes of the target that were waited for.
-    ``start_ns`` is CLOCK_MONOTONIC. ``exit_code`` is None where a signal ended it; ``leftovers`` are
-    the processes that still ran when the first one had ended, and were stopped.
+    ``start_ns`` is CLOCK_MONOTONIC. ``exit_code`` is None where a signal ended it; ``leftovers``
+    are the processes that still ran when the first one had ended.
     """
 
     wall_ns: int

@@ -34,7 +34,8 @@ def read_processes(pass_folder: Path) -> dict[str, RegisteredProcess]:
     """Read the registry of a pass as ``{file stem: process}``, in order of start."""
     found = {}
     for path in sorted((pass_folder / FOLDER).glob("*.jsonl"), key=_start_ns):
-        entries = [entry for line in path.read_text("utf-8").splitlines() if (entry := _parse(line))]
+        lines = path.read_text("utf-8").splitlines()
+        entries = [entry for line in lines if (entry := _parse(line))]
         if entries and "pid" in entries[0]:
             found[path.stem] = _process(path, entries)
     return found
@@ -72,8 +73,12 @@ def _process(path: Path, entries: list[dict[str, Any]]) -> RegisteredProcess:
     stacks = path.with_suffix(".stacks")
     return RegisteredProcess(
         key=ProcessKey(
-            int(first["pid"]), int(first["parent_pid"]), names[-1], str(first["started_by"]),
-            int(first["start_ns"]), end,
+            int(first["pid"]),
+            int(first["parent_pid"]),
+            names[-1],
+            str(first["started_by"]),
+            int(first["start_ns"]),
+            end,
         ),
         threads={int(one["tid"]): str(one["thread"]) for one in entries if "tid" in one},
         ended=end is not None,

@@ -1,0 +1,1 @@
+"""Rules over recordings, and the findings they make."""
