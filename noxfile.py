@@ -1,0 +1,56 @@
+"""Everything that is checked, and how: ``nox`` runs what CI runs."""
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "types", "layers", "tests"]
+nox.options.error_on_missing_interpreters = False
+PYTHONS = ["3.11", "3.12", "3.13"]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on the interpreter that nox itself runs on."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def pythons(session: nox.Session) -> None:
+    """Run the tests on every supported interpreter that is there."""
+    session.install("-e", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install("ruff>=0.9")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly, the tests included."""
+    session.install("-e", ".[test,lint]", "nox")
+    session.run("mypy")
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Check that imports go one way."""
+    session.install("-e", ".", "import-linter>=2.1")
+    session.run("lint-imports")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel, install it in a clean environment and profile a workload with it."""
+    session.install("build")
+    dist = session.create_tmp()
+    session.run("python", "-m", "build", "--wheel", "--outdir", dist, ".")
+    wheel = max(__import__("pathlib").Path(dist).glob("*.whl"))
+    session.install("--force-reinstall", str(wheel))
+    session.chdir(dist)
+    session.run("concurtrace", "profile", "factorize", "--preset", "tiny", "--repeat", "1")
