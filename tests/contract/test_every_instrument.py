@@ -38,7 +38,5 @@ def test_its_module_is_light(instrument: Instrument) -> None:
     module = type(instrument).__module__
     heavy = ("numpy", "jinja2", "click", "cattrs", "psutil", "concurtrace.api")
     code = f"import sys, {module}\nprint([name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

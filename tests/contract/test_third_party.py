@@ -25,8 +25,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_three_work_together(site: Path, tmp_path: Path) -> None:
     extra = {"PYTHONPATH": str(site)}
     done = concurtrace(
-        tmp_path, "profile", "greeting", "--mode", "threads", "--with", "baseline,pulse",
-        "--repeat", "1", extra=extra,
+        tmp_path,
+        "profile",
+        "greeting",
+        "--mode",
+        "threads",
+        "--with",
+        "baseline,pulse",
+        "--repeat",
+        "1",
+        extra=extra,
     )
     assert done.returncode == 0, done.stderr
     shown = concurtrace(tmp_path, "show", "last", "--format", "one-line", extra=extra)

@@ -141,10 +141,23 @@ def test_ctrl_c_reports_what_was_finished(tmp_path: Path, number: signal.Signals
     body = f"import pathlib\nwork_folder = pathlib.Path({str(tmp_path)!r})\n" + body
     extra = install_workload(tmp_path / "site", "bad", HEAD + body)
     child = subprocess.Popen(
-        [sys.executable, "-m", "concurtrace", "profile", "bad", "--repeat", "1", "--with",
-         "baseline,functions,lines"],
-        cwd=tmp_path, env={**os.environ, **extra}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [
+            sys.executable,
+            "-m",
+            "concurtrace",
+            "profile",
+            "bad",
+            "--repeat",
+            "1",
+            "--with",
+            "baseline,functions,lines",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, **extra},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while not (tmp_path / "hangs").exists():
         assert child.poll() is None, child.communicate()
@@ -156,6 +169,8 @@ def test_ctrl_c_reports_what_was_finished(tmp_path: Path, number: signal.Signals
     assert (tmp_path / out.strip().splitlines()[-1]).exists()
     passes = {one["name"]: one for one in last_report(tmp_path)["passes"]}
     assert {name: one["status"] for name, one in passes.items()} == {
-        "baseline": "ok", "functions": "partial", "lines": "skipped",
+        "baseline": "ok",
+        "functions": "partial",
+        "lines": "skipped",
     }
     assert "interrupted" in passes["lines"]["reason"]

@@ -27,13 +27,16 @@ def test_output_arguments_and_main_are_the_targets_own(tmp_path: Path) -> None:
     assert done.stderr == "to stderr\n"
 
 
-@pytest.mark.parametrize(("code", "expected"), [
-    ("raise SystemExit(7)", 7),
-    ("raise ValueError('x')", 1),
-    ("import os; os.kill(os.getpid(), 15)", 143),
-    ("import os; os._exit(9)", 9),
-    ("pass", 0),
-])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("raise SystemExit(7)", 7),
+        ("raise ValueError('x')", 1),
+        ("import os; os.kill(os.getpid(), 15)", 143),
+        ("import os; os._exit(9)", 9),
+        ("pass", 0),
+    ],
+)
 def test_the_exit_code_is_the_targets_own(tmp_path: Path, code: str, expected: int) -> None:
     done = concurtrace(tmp_path, "run", *QUICK, "--quiet", "-c", code)
     assert done.returncode == expected, done.stderr
@@ -65,7 +68,11 @@ def test_the_users_own_sitecustomize_still_runs(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "sitecustomize.py").write_text("import sys; sys.mine = 'ran'")
     done = concurtrace(
-        tmp_path, "run", *QUICK, "--quiet", "-c",
+        tmp_path,
+        "run",
+        *QUICK,
+        "--quiet",
+        "-c",
         "import sys; print(sys.mine, [p for p in sys.path if 'bootstrap' in p])",
         extra={"PYTHONPATH": str(tmp_path / "own")},
     )

@@ -41,7 +41,15 @@ def test_wrong_usage_is_exit_2_and_a_sentence(
 
 def make_run(folder: Path) -> Path:
     done = concurtrace(
-        folder, "profile", "factorize", "--preset", "tiny", "--with", "baseline", "--repeat", "1",
+        folder,
+        "profile",
+        "factorize",
+        "--preset",
+        "tiny",
+        "--with",
+        "baseline",
+        "--repeat",
+        "1",
         "--quiet",
     )
     assert done.returncode == 0, done.stderr
@@ -95,8 +103,15 @@ def test_a_report_that_cannot_be_written_is_exit_3_and_leaves_nothing(tmp_path: 
 
 
 def test_doctor_and_lists_work_everywhere(tmp_path: Path) -> None:
-    for arguments in (("doctor",), ("list",), ("list", "instruments"), ("list", "renderers"),
-                      ("list", "rules"), ("list", "runs"), ("list", "workloads", "crawler")):
+    for arguments in (
+        ("doctor",),
+        ("list",),
+        ("list", "instruments"),
+        ("list", "renderers"),
+        ("list", "rules"),
+        ("list", "runs"),
+        ("list", "workloads", "crawler"),
+    ):
         done = concurtrace(tmp_path, *arguments)
         assert done.returncode == 0, done.stderr
     assert not os.listdir(tmp_path)  # noqa: PTH208 - hidden files count too

@@ -21,8 +21,14 @@ def full_manifest(name: str) -> Manifest:
     run = Execution(10, 5, 100, 0, checksum="abc", observed={"urls": 3}, leftovers=(4, 5))
     one = Pass("baseline", ("baseline",), PassStatus.OK, None, (run,), True, 1.0, 0.25)
     return Manifest(
-        name, "2026-01-01T00:00:00+00:00", RunStatus.FINISHED, TARGET,
-        structure_environment(describe.environment()), "abc", (one,), {"lines": {"functions": []}},
+        name,
+        "2026-01-01T00:00:00+00:00",
+        RunStatus.FINISHED,
+        TARGET,
+        structure_environment(describe.environment()),
+        "abc",
+        (one,),
+        {"lines": {"functions": []}},
     )
 
 
@@ -117,8 +123,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
 def test_a_registry_cut_off_in_its_last_line_is_read_to_there(tmp_path: Path) -> None:
     folder = tmp_path / "processes"
     folder.mkdir()
-    first = {"process": "Main", "pid": 7, "parent_pid": 1, "started_by": "main", "start_ns": 5,
-             "argv": [], "at_ns": 5}
+    first = {
+        "process": "Main",
+        "pid": 7,
+        "parent_pid": 1,
+        "started_by": "main",
+        "start_ns": 5,
+        "argv": [],
+        "at_ns": 5,
+    }
     thread = {"thread": "worker", "tid": 8, "at_ns": 6}
     text = json.dumps(first) + "\n" + json.dumps(thread) + "\n" + json.dumps({"ended": True})[:5]
     (folder / "7-5.jsonl").write_text(text)
