@@ -1,8 +1,497 @@
-"""The decoded wait-state trace: who did what when, as columns."""
+"""The decoded wait-state trace: who did what when, as columns.
 
-from dataclasses import dataclass
+A trace has a row per process and per thread, and columns with one entry per span. Times are
+CLOCK_MONOTONIC nanoseconds, the same clock in every process. A ``stack`` and an ``object`` of a
+column are rows of ``Trace.stacks`` and ``Trace.objects``; row 0 stands for none in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum, IntFlag
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.model.recording import Function, Loss
+from concurtrace.model.states import REASONS, STATES, Reason, State
+
+Times = NDArray[np.int64]
+Numbers = NDArray[np.uint32]
+Small = NDArray[np.uint8]
+Selection = slice | NDArray[np.bool_] | NDArray[np.intp]
+
+NO_CORE = -1
+
+
+class SpanFlag(IntFlag):
+    """Bits of ``Spans.flags``."""
+
+    FORCED = 4
+    """A wait for the GIL right after a release that another thread had asked for."""
+    GIL_HELD = 8
+    TIMED = 16
+    TIMED_OUT = 32
+    FAILED = 64
+    WRITE = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Arrays of one length, an entry of each per row."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def take(self, rows: Selection) -> Self:
+        """Select rows: a slice gives views, a mask or indices give copies."""
+        return type(self)(*(getattr(self, one.name)[rows] for one in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: list[Self]) -> Self:
+        """Lay columns end to end."""
+        if not parts:
+            return cls.empty()
+        names = [one.name for one in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Make columns without rows."""
+        return cls(*(np.empty(0, kind) for kind in cls.kinds()))
+
+    @classmethod
+    def kinds(cls) -> tuple[type, ...]:
+        """The element types of the columns, in order."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Spans(Columns):
+    """Spans of threads: those of one thread follow each other in time and never overlap.
+
+    ``waker`` is the tid of the thread that ended the wait (the pid of the child for
+    ``CHILD_WAIT``), 0 where it is not known. A gap between two spans holds folded ones.
+    """
+
+    start_ns: Times
+    end_ns: Times
+    state: Small
+    reason: Small
+    flags: Small
+    core: NDArray[np.int16]
+    waker: Numbers
+    stack: Numbers
+    object: Numbers
+
+    @classmethod
+    def kinds(cls) -> tuple[type, ...]:
+        """The element types of the columns, in order."""
+        word, byte = np.uint32, np.uint8
+        return np.int64, np.int64, byte, byte, byte, np.int16, word, word, word
+
+    @property
+    def dur_ns(self) -> Times:
+        """How long each span took."""
+        return self.end_ns - self.start_ns
+
+    def in_state(self, *states: State) -> NDArray[np.bool_]:
+        """Tell which spans are in one of the states."""
+        return np.isin(self.state, [state.code for state in states])
+
+    def rows(self) -> Iterator[tuple[int, int, State, Reason]]:
+        """Walk over (start_ns, end_ns, state, reason): for tests and small selections."""
+        for start, end, state, reason in zip(
+            self.start_ns.tolist(),
+            self.end_ns.tolist(),
+            self.state.tolist(),
+            self.reason.tolist(),
+            strict=True,
+        ):
+            yield start, end, STATES[state], REASONS[reason]
+
+
+@dataclass(frozen=True, eq=False)
+class Folds(Columns):
+    """Sums of spans too short to be kept: ``ns`` of a state within a window of a thread."""
+
+    thread: Numbers
+    start_ns: Times
+    end_ns: Times
+    ns: Times
+    count: Times
+    state: Small
+
+    @classmethod
+    def kinds(cls) -> tuple[type, ...]:
+        """The element types of the columns, in order."""
+        return np.uint32, np.int64, np.int64, np.int64, np.int64, np.uint8
+
+
+class Left(Enum):
+    """Why a thread left its core."""
+
+    ASLEEP = 0
+    PREEMPTED = 1
+    STILL_ON = 2
+    """The recording ended first, or a record was lost."""
+
+
+@dataclass(frozen=True, eq=False)
+class OnCore(Columns):
+    """Who was on which core: stretches of a thread on a core, sorted by tid and start.
+
+    Stretches of one tid never overlap, and neither do those on one core. ``left`` holds the
+    values of ``Left``.
+    """
+
+    start_ns: Times
+    end_ns: Times
+    tid: Numbers
+    core: NDArray[np.int16]
+    left: Small
+
+    @classmethod
+    def kinds(cls) -> tuple[type, ...]:
+        """The element types of the columns, in order."""
+        return np.int64, np.int64, np.uint32, np.int16, np.uint8
+
+
+@dataclass(frozen=True, eq=False)
+class CoreReadings(Columns):
+    """Readings of a thread's scheduler counters, where no switch records could be had.
+
+    ``on_core_ns`` and ``ready_ns`` count up from the thread's start (/proc/PID/task/TID/schedstat);
+    sorted by tid and time.
+    """
+
+    time_ns: Times
+    tid: Numbers
+    core: NDArray[np.int16]
+    on_core_ns: Times
+    ready_ns: Times
+
+    @classmethod
+    def kinds(cls) -> tuple[type, ...]:
+        """The element types of the columns, in order."""
+        return np.int64, np.uint32, np.int16, np.int64, np.int64
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(Columns):
+    """Python stacks of running threads at moments, in order of time.
+
+    ``state`` is the thread's at that moment, ``core`` NO_CORE where it is not known.
+    """
+
+    time_ns: Times
+    tid: Numbers
+    state: Small
+    core: NDArray[np.int16]
+    stack: Numbers
+
+    @classmethod
+    def kinds(cls) -> tuple[type, ...]:
+        """The element types of the columns, in order."""
+        return np.int64, np.uint32, np.uint8, np.int16, np.uint32
 
 
 @dataclass(frozen=True)
+class Frame:
+    """A place in a stack: ``line`` is the line that was being executed."""
+
+    function: Function
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Stacks:
+    """Interned stacks: row = one frame, ``parent`` = row of its caller, 0 = outermost.
+
+    ``code`` is a row of ``functions``.
+    """
+
+    parent: Numbers
+    code: Numbers
+    line: Numbers
+    functions: tuple[Function, ...]
+
+    def frames(self, stack: int) -> tuple[Frame, ...]:
+        """Return the frames of a stack, innermost first."""
+        found = []
+        while stack:
+            found.append(Frame(self.functions[int(self.code[stack])], int(self.line[stack])))
+            stack = int(self.parent[stack])
+        return tuple(found)
+
+    @classmethod
+    def none(cls) -> Stacks:
+        """Make a table that holds only row 0, the absent stack."""
+        zero = np.zeros(1, np.uint32)
+        return cls(zero, zero, zero, (Function("", 0, ""),))
+
+
+class ObjectKind(Enum):
+    """What kind of thing was waited for, by the word shown for it."""
+
+    OTHER = "other"
+    LOCK = "Lock"
+    EVENT = "signal lock"
+    SEMAPHORE = "Semaphore"
+    MP_LOCK = "multiprocessing semaphore"
+    MUTEX = "native mutex"
+    COND = "native condition"
+    FILE = "file"
+    PIPE = "pipe"
+    UNIX = "unix socket"
+    TCP = "TCP connection"
+    UDP = "UDP socket"
+    LISTEN = "listening socket"
+    EPOLL = "epoll"
+    TTY = "terminal"
+    EVENTFD = "eventfd"
+    POLLSET = "poll set"
+    SOCKET = "socket"
+    DNS = "name lookup"
+
+    @property
+    def is_lock(self) -> bool:
+        """Whether threads exclude each other or signal each other with it."""
+        return self in _LOCK_KINDS
+
+
+_LOCK_KINDS = frozenset(
+    (
+        ObjectKind.LOCK,
+        ObjectKind.EVENT,
+        ObjectKind.SEMAPHORE,
+        ObjectKind.MP_LOCK,
+        ObjectKind.MUTEX,
+        ObjectKind.COND,
+    )
+)
+
+
+@dataclass(frozen=True)
+class WaitObject:
+    """A lock, file, pipe, peer… that was waited for; counters are exact totals of its process.
+
+    ``text`` is a path, ``ip:port`` or a semaphore's name. The same ``key`` is the same thing, in
+    all processes for kinds that processes share, else within ``process`` (row of the process).
+    """
+
+    kind: ObjectKind
+    process: int
+    key: int
+    text: str = ""
+    created_ns: int = 0
+    created_stack: int = 0
+    creator_tid: int = 0
+    acquisitions: int = 0
+    contended: int = 0
+    wait_ns: int = 0
+    hold_ns: int = 0
+
+
+@dataclass(frozen=True)
+class WaitedFor:
+    """Time a thread waited for the GIL until the thread ``tid`` let go of it; 0 = any other."""
+
+    tid: int
+    ns: int
+    count: int
+
+
+@dataclass(frozen=True)
+class GilUse:
+    """Exact GIL figures of one thread."""
+
+    held_ns: int = 0
+    holds: int = 0
+    wait_ns: int = 0
+    waits: int = 0
+    longest_wait_ns: int = 0
+    forced: int = 0
+    waited_for: tuple[WaitedFor, ...] = ()
+
+
+@dataclass(frozen=True)
+class StateTotal:
+    """Time and number of spans of one state; ``folded`` of them are in no span of the columns."""
+
+    ns: int
+    count: int
+    folded_ns: int = 0
+    folded_count: int = 0
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A thread: its spans are rows ``first`` to ``last`` (not included) of ``Trace.spans``.
+
+    ``totals`` are exact, hold no state that did not occur, and sum to the lifetime. ``process``
+    is a row of ``Trace.processes``. ``cpu_ns`` is the kernel's own figure, None if unknown.
+    """
+
+    tid: int
+    process: int
+    name: str
+    start_ns: int
+    end_ns: int
+    first: int
+    last: int
+    totals: Mapping[State, StateTotal]
+    gil: GilUse = GilUse()
+    is_main: bool = False
+    runs_python: bool = True
+    creator_tid: int = 0
+    cpu_ns: int | None = None
+
+    @property
+    def lifetime_ns(self) -> int:
+        """How long it lived."""
+        return self.end_ns - self.start_ns
+
+    def ns(self, *states: State) -> int:
+        """Sum up the time in some states."""
+        return sum(self.totals[state].ns for state in states if state in self.totals)
+
+
+class EndedBy(Enum):
+    """How a process ended."""
+
+    EXIT = "exit"
+    SIGNAL = "signal"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the target; its threads are rows ``first`` to ``last`` of ``Trace.threads``.
+
+    One that ran no Python has no threads: it is one span, from ``start_ns`` to ``end_ns``.
+    ``parent`` is a row of ``Trace.processes``, None for the first process. ``started_by`` is
+    multiprocessing's start method, ``main`` or ``subprocess``; ``images`` counts the programs it
+    became by exec, ``command`` is the last one's.
+    """
+
+    pid: int
+    parent_pid: int
+    parent: int | None
+    name: str
+    started_by: str
+    start_ns: int
+    end_ns: int
+    ended_by: EndedBy
+    exit_code: int | None
+    signal: int | None
+    command: tuple[str, ...]
+    first: int
+    last: int
+    creator_tid: int = 0
+    images: int = 1
+    python: str | None = None
+
+    @property
+    def ended_words(self) -> str:
+        """How it ended: ``exit``, ``signal 9`` or ``unknown``."""
+        if self.ended_by is EndedBy.SIGNAL:
+            return f"signal {self.signal}"
+        return str(self.ended_by.value)
+
+
+class Origin(Enum):
+    """Where the states come from, in words for reports."""
+
+    RECORDED = "recorded exactly"
+    ESTIMATED = "estimated by sampling"
+
+
+class CoreSource(Enum):
+    """Where ``RUNNABLE`` and core numbers come from."""
+
+    SWITCHES = "every context switch, from the kernel"
+    READINGS = "the scheduler's counters, read now and then"
+    NONE = "nothing: ready threads count as running"
+
+
+@dataclass(frozen=True, eq=False)
 class Trace:
-    """The wait states of every thread of every process."""
+    """The wait states of every thread of every process.
+
+    ``min_span_ns`` is the threshold below which spans were folded: at the start, and at the end
+    of the recording. ``gil`` tells whether there was a GIL to wait for.
+    """
+
+    processes: tuple[Process, ...]
+    threads: tuple[Thread, ...]
+    spans: Spans
+    start_ns: int
+    end_ns: int
+    folds: Folds = field(default_factory=Folds.empty)
+    stacks: Stacks = field(default_factory=Stacks.none)
+    objects: tuple[WaitObject, ...] = (WaitObject(ObjectKind.OTHER, 0, 0),)
+    on_core: OnCore | None = None
+    readings: CoreReadings | None = None
+    samples: Samples | None = None
+    origin: Origin = Origin.RECORDED
+    gil: bool = True
+    min_span_ns: tuple[int, int] = (0, 0)
+    losses: tuple[Loss, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def wall_ns(self) -> int:
+        """From the first process's start to the last one's end."""
+        return self.end_ns - self.start_ns
+
+    @property
+    def core_source(self) -> CoreSource:
+        """Where RUNNABLE and core numbers come from."""
+        if self.on_core is not None:
+            return CoreSource.SWITCHES
+        return CoreSource.NONE if self.readings is None else CoreSource.READINGS
+
+    def spans_of(self, thread: Thread) -> Spans:
+        """Return the spans of one thread, as views."""
+        return self.spans.take(slice(thread.first, thread.last))
+
+    def threads_of(self, process: Process) -> tuple[Thread, ...]:
+        """Return the threads of one process."""
+        return self.threads[process.first : process.last]
+
+    @cached_property
+    def span_threads(self) -> Numbers:
+        """The row of the thread of every span."""
+        lengths = [thread.last - thread.first for thread in self.threads]
+        return np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
+
+    @cached_property
+    def _threads_by_tid(self) -> tuple[Times, NDArray[np.intp]]:
+        # Few machines hand out tids above 2^22, and no trace lasts 2^41 ns longer than its start.
+        order = sorted(
+            range(len(self.threads)), key=lambda row: (self.threads[row].tid, self._offset(row))
+        )
+        keys = [self.threads[row].tid << 41 | self._offset(row) for row in order]
+        return np.array(keys, np.int64), np.array(order, np.intp)
+
+    def _offset(self, row: int) -> int:
+        return min(max(self.threads[row].start_ns - self.start_ns, 0), (1 << 41) - 1)
+
+    def rows_of(self, tids: Numbers, times_ns: Times) -> NDArray[np.intp]:
+        """Find the rows of the threads that had these tids at these times; -1 = none.
+
+        A tid is unique among all threads that live at one time, and may be used again later.
+        """
+        keys, order = self._threads_by_tid
+        if not len(keys):
+            return np.full(len(tids), -1, np.intp)
+        offsets = np.clip(times_ns - self.start_ns, 0, (1 << 41) - 1)
+        wanted = tids.astype(np.int64) << 41 | offsets
+        places = np.searchsorted(keys, wanted, side="right") - 1
+        rows = order[np.maximum(places, 0)]
+        found = (places >= 0) & (keys[np.maximum(places, 0)] >> 41 == tids)
+        return np.where(found & (tids != 0), rows, -1)

@@ -1,0 +1,1 @@
+"""Decode what the native recorder and the watcher left: from files to columns."""
