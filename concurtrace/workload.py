@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 
 Value = int | float | str
 Record = tuple[Value | None, ...]
@@ -39,6 +40,40 @@ class Parameter:
     maximum: int | float | None = None
     choices: tuple[str, ...] = ()
     presets: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant of a workload: the same lesson told with other means; all modes by default."""
+
+    name: str
+    meaning: str
+    modes: tuple[str, ...] = ()
+
+
+class FaultOutcome(Enum):
+    """What a fault does to a run, every time."""
+
+    WRONG_RESULT = "the result is wrong"
+    HANG = "it never ends and is stopped at the time limit"
+    EXCEPTION = "an exception ends it"
+    COST = "the result is right, and the report shows what the fault costs"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake on purpose, with its certain outcome; in all modes and variants by default."""
+
+    name: str
+    meaning: str
+    outcome: FaultOutcome
+    modes: tuple[str, ...] = ()
+    variant: str | None = None
+
+
+NO_FAULT = "none"
+HANG_LIMIT_S = 5.0
+"""The time limit of a run whose fault is that it never ends, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +106,16 @@ class Work:
         """What the input is generated from."""
         return self.number("seed")
 
+    @property
+    def variant(self) -> str:
+        """Which variant is run."""
+        return self.text("variant")
+
+    @property
+    def fault(self) -> str:
+        """Which fault is built in; ``none`` by default."""
+        return self.text("fault")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -94,12 +139,17 @@ ServiceFunction = Callable[[Work], Iterator[Mapping[str, str]]]
 
 @dataclass(frozen=True)
 class Mode:
-    """One mode: its function, and the modules that are imported before the clock starts."""
+    """One mode: its function, and the modules that are imported before the clock starts.
+
+    ``before`` names a function, ``module:function``, that is called before anything else is
+    imported: what monkey patching needs.
+    """
 
     name: str
     function: ModeFunction
     imports: tuple[str, ...] = ()
     extra: str | None = None
+    before: str | None = None
 
     @property
     def install_hint(self) -> str:
@@ -108,27 +158,45 @@ class Mode:
 
 
 SEED = Parameter("seed", 42, "what the input is generated from", 0, 2**31 - 1)
+START_METHOD = Parameter(
+    "start-method", "fork", "how processes are started", choices=("fork", "spawn", "forkserver")
+)
 
 
 class Workload:
-    """The declaration of a workload; modes, services and a reference are added by decorators."""
+    """The declaration of a workload; modes, services and a reference are added by decorators.
+
+    ``variants`` and ``faults`` become the parameters of the same name; the first variant is the
+    default. ``expects`` says which rules the diagnosis is to report first, by mode, or by
+    ``mode/variant`` where they differ; a mode that is not in it expects no warning.
+    """
 
     def __init__(
         self,
         *,
         lessons: tuple[str, ...] = (),
         parameters: tuple[Parameter, ...] = (),
+        variants: tuple[Variant, ...] = (),
+        faults: tuple[Fault, ...] = (),
+        expects: Mapping[str, tuple[str, ...]] | None = None,
         default_mode: str | None = None,
     ) -> None:
         self.lessons = lessons
-        self.parameters = (*parameters, SEED)
+        self.variants = variants
+        self.faults = faults
+        self.expects = expects or {}
+        self.parameters = (*parameters, *_choices(variants, faults), SEED)
         self.modes: dict[str, Mode] = {}
         self._default_mode = default_mode
         self._service: ServiceFunction | None = None
         self._reference: ModeFunction | None = None
 
     def mode(
-        self, *, imports: tuple[str, ...] = (), extra: str | None = None
+        self,
+        *,
+        imports: tuple[str, ...] = (),
+        extra: str | None = None,
+        before: str | None = None,
     ) -> Callable[[ModeFunction], ModeFunction]:
         """Mark a function as a mode of the same name (``async_`` is ``async``).
 
@@ -138,7 +206,7 @@ class Workload:
 
         def mark(function: ModeFunction) -> ModeFunction:
             name = function.__name__.rstrip("_").replace("_", "-")
-            self.modes[name] = Mode(name, function, imports, extra)
+            self.modes[name] = Mode(name, function, imports, extra, before)
             return function
 
         return mark
@@ -169,6 +237,18 @@ class Workload:
     def serve(self, work: Work) -> AbstractContextManager[Mapping[str, str]]:
         """Run the service around a block; without one, around nothing."""
         return contextmanager(self._service or _no_service)(work)
+
+
+def _choices(variants: tuple[Variant, ...], faults: tuple[Fault, ...]) -> list[Parameter]:
+    """Make the parameters ``variant`` and ``fault`` where there is something to choose."""
+    made = []
+    if variants:
+        names = tuple(one.name for one in variants)
+        made.append(Parameter("variant", names[0], "how the lesson is told", choices=names))
+    if faults:
+        names = (NO_FAULT, *(one.name for one in faults))
+        made.append(Parameter("fault", NO_FAULT, "a mistake on purpose", choices=names))
+    return made
 
 
 def _no_service(_work: Work) -> Iterator[Mapping[str, str]]:

@@ -1,9 +1,11 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+
+from concurtrace.errors import UsageError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -32,3 +34,37 @@ def with_option(default: str | None) -> Callable[[_F], _F]:
 def instrument_names(given: str) -> tuple[str, ...]:
     """Split what was given to ``--with``."""
     return tuple(part.strip() for part in given.split(",") if part.strip())
+
+
+def parameter_options(command: _F) -> _F:
+    """Add the options that set a workload's parameters; ``parameters_given`` reads them."""
+    many = click.option(
+        "--param",
+        "params",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A parameter of the workload; see: concurtrace list workloads NAME.",
+    )
+    named = (
+        click.option("--size", type=int, help="How many items the work has."),
+        click.option("--workers", type=int, help="How many workers share it."),
+        click.option("--seed", type=int, help="What the input is generated from."),
+        click.option("--variant", help="A variant of the workload."),
+        click.option("--fault", help="A mistake on purpose, to see what it looks like."),
+        click.option("--start-method", help="How processes are started."),
+    )
+    for option in (many, *reversed(named)):
+        command = option(command)
+    return command
+
+
+def parameters_given(options: Mapping[str, Any]) -> dict[str, str | int]:
+    """Collect what the parameter options were given; UsageError for a malformed ``--param``."""
+    given: dict[str, str | int] = {}
+    for param in options["params"]:
+        key, equals, value = param.partition("=")
+        if not equals:
+            raise UsageError(f"--param takes KEY=VALUE, not '{param}'.")
+        given[key] = value
+    named = {name.replace("_", "-"): value for name, value in options.items() if name != "params"}
+    return given | {name: value for name, value in named.items() if value is not None}

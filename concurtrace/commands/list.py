@@ -9,6 +9,7 @@ from concurtrace.discovery import Kind
 from concurtrace.errors import UsageError
 from concurtrace.launch.plan import load_workload
 from concurtrace.rundir import store
+from concurtrace.workload import Workload
 
 _KINDS = {
     "workloads": Kind.WORKLOAD,
@@ -44,11 +45,20 @@ def command(what: str, name: str | None) -> None:
     for one in names:
         click.echo(f"{one:<{width}}  {_first_line(_KINDS[what], one)}")
         if what == "workloads":
-            click.echo(f"{'':<{width}}  modes: {', '.join(load_workload(one).modes)}")
+            for line in _summary(load_workload(one)):
+                click.echo(f"{'':<{width}}  {line}")
 
 
 def _first_line(kind: Kind, name: str) -> str:
     return (discovery.load(kind, name).__doc__ or "").strip().partition("\n")[0]
+
+
+def _summary(workload: Workload) -> list[str]:
+    faults = ", ".join(one.name for one in workload.faults)
+    lines = [f"modes: {', '.join(workload.modes)}"]
+    lines += [f"faults: {faults}"] if faults else []
+    lines += [f"lessons: {', '.join(workload.lessons)}"] if workload.lessons else []
+    return lines
 
 
 def _show_one(kind: Kind, name: str) -> None:
@@ -57,7 +67,12 @@ def _show_one(kind: Kind, name: str) -> None:
         return
     workload = load_workload(name)
     click.echo(f"\nModes: {', '.join(workload.modes)} (default: {workload.default_mode})")
-    click.echo(f"Lessons: {', '.join(workload.lessons) or 'none'}\n\nParameters:")
+    click.echo(f"Lessons: {', '.join(workload.lessons) or 'none'}")
+    for variant in workload.variants:
+        click.echo(f"Variant {variant.name}: {variant.meaning}")
+    for fault in workload.faults:
+        click.echo(f"Fault {fault.name}: {fault.meaning}; {fault.outcome.value}")
+    click.echo("\nParameters:")
     for one in workload.parameters:
         if one.choices:
             allowed = "one of " + ", ".join(one.choices)

@@ -50,6 +50,7 @@ def ready(plan: RunPlan, raw: Path, mode: str | None, number: int) -> Iterator[C
             document = {
                 "module": modules(plan)[0],
                 "mode": mode,
+                "before": workload.modes[mode].before if mode else None,
                 "parameters": dict(target.parameters),
                 "services": dict(services),
                 "result": str(answer_file),

@@ -2,15 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from concurtrace import discovery
 from concurtrace.discovery import Kind
-from concurtrace.errors import UsageError
+from concurtrace.errors import RunFailedError, UsageError
 from concurtrace.instruments import Instrument
 from concurtrace.model.run import Target, TargetKind, Value
-from concurtrace.workload import Parameter, Workload
+from concurtrace.workload import (
+    HANG_LIMIT_S,
+    NO_FAULT,
+    FaultOutcome,
+    Mode,
+    Parameter,
+    Workload,
+)
 
+DEFAULT_LIMIT_S = 300.0
+"""How long one execution of a workload may take, in seconds."""
 PRESETS = ("tiny", "default", "large")
 
 
@@ -64,6 +74,7 @@ def workload_target(
     workload = load_workload(name)
     if mode is not None and mode not in workload.modes:
         raise UsageError(discovery.unknown(f"mode of {name}", mode, workload.modes))
+    _check_installed(name, workload.modes[mode or workload.default_mode])
     parameters = {one.name: one for one in workload.parameters}
     values: dict[str, Value] = {}
     for one in workload.parameters:
@@ -73,6 +84,23 @@ def workload_target(
             raise UsageError(discovery.unknown(f"parameter of {name}", key, parameters))
         values[key] = check_value(parameters[key], raw)
     return Target(TargetKind.WORKLOAD, name, mode or workload.default_mode, (), values)
+
+
+def _check_installed(name: str, mode: Mode) -> None:
+    absent = [one for one in mode.imports if find_spec(one.partition(".")[0]) is None]
+    if absent:
+        raise RunFailedError(
+            f"Mode {mode.name} of {name} needs {', '.join(absent)}, which is not installed."
+            f" Install it: pip install {mode.install_hint}"
+        )
+
+
+def default_limit_s(target: Target) -> float:
+    """Return how long an execution may take: little where the fault is that it never ends."""
+    faults = {one.name: one for one in load_workload(target.name).faults}
+    fault = faults.get(str(target.parameters.get("fault", NO_FAULT)))
+    hangs = fault is not None and fault.outcome is FaultOutcome.HANG
+    return HANG_LIMIT_S if hangs else DEFAULT_LIMIT_S
 
 
 def load_workload(name: str) -> Workload:
