@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +60,8 @@ class EveryThread:
 
     def _started(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def start_new_thread(
-            function: Callable[..., Any], arguments: tuple[Any, ...],
+            function: Callable[..., Any],
+            arguments: tuple[Any, ...],
             named: dict[str, Any] | None = None,
         ) -> Any:
             return original(self._around(function), arguments, named or {})
@@ -67,7 +69,11 @@ class EveryThread:
         return start_new_thread
 
 
-def running_threads() -> tuple[str, ...]:
-    """Name the threads that run beside the calling one."""
-    here = threading.get_ident()
-    return tuple(one.name for one in threading.enumerate() if one.ident != here)
+def running_threads() -> dict[int, str]:
+    """Return ``{thread identifier: name}`` of all threads that run Python now.
+
+    Threads that threading has not started have no name. No lock is taken: in a forked child, or
+    where a signal interrupted threading, it may never be had.
+    """
+    known: dict[int, Any] = dict(vars(threading)["_active"])
+    return {ident: known[ident]._name if ident in known else "" for ident in sys._current_frames()}

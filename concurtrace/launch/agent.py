@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 VARIABLE = "CONCURTRACE_AGENT"
 
+_json: Any = json.encoder
+_encode = _json.c_make_encoder(
+    None, None, _json.encode_basestring_ascii, None, ": ", ", ", False, False, False
+)
+
 
 class Agent:
     """The agent of one process; see ``start``."""
@@ -32,6 +37,8 @@ class Agent:
         self.started_by = _how_started(spec["launcher_pid"])
         self.probes: list[Probe] = []
         self.active = False
+        self.ending = False
+        self.told_to_end = False
         self.waits_for_bootstrap = self.started_by in ("spawn", "forkserver")
         self._renew()
         self._os_exit = os._exit
@@ -55,13 +62,19 @@ class Agent:
         )
         threading = sys.modules.get("threading")
         if threading is not None:
-            for thread in threading.enumerate():
-                self._note(thread=thread.name, tid=thread.native_id)
+            # In a forked child threading still knows the threads of the parent, and its lock may be
+            # held by one of them: look without it, and only at those that are here.
+            here, running = threading.get_ident(), sys._current_frames()
+            for ident, thread in list(threading._active.items()):
+                if ident in running:
+                    tid = threading.get_native_id() if ident == here else thread._native_id
+                    self._note(thread=thread._name, tid=tid)
 
     def _note(self, **entry: object) -> None:
-        # One write of one line: valid whatever kills the process next.
-        line = json.dumps({**entry, "at_ns": time.monotonic_ns()}) + "\n"
-        path = os.path.join(self.spec["processes"], self.stem + ".jsonl")  # noqa: PTH118
+        # One write of one line: valid whatever kills the process next. Only C code is called here:
+        # the functions of a library would show among the target's while probes watch.
+        line = "".join(_encode({**entry, "at_ns": time.monotonic_ns()}, 0)) + "\n"
+        path = f"{self.spec['processes']}/{self.stem}.jsonl"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             os.write(handle, line.encode())
@@ -120,13 +133,16 @@ class Agent:
         """Stop watching this process and write what was recorded; harmless when called again."""
         if not self.active or os.getpid() != self.pid:
             return
-        self.active = False
+        self.active, self.ending = False, True
         for probe in reversed(self.probes):
             try:
                 probe.end()
             except Exception as error:  # a probe must never break the target
                 self._note(failed=type(probe).__name__, error=f"{type(error).__name__}: {error}")
         self._note(ended=True)
+        self.ending = False
+        if self.told_to_end and _in_main_thread():
+            self._die_of_sigterm()
 
     def _after_fork(self) -> None:
         inherited, self.probes = self.probes, []
@@ -144,7 +160,7 @@ class Agent:
         def set_native_id(thread: Any) -> None:
             original(thread)
             if self.registered:
-                self._note(thread=thread.name, tid=thread.native_id)
+                self._note(thread=thread._name, tid=thread._native_id)
 
         threading.Thread._set_native_id = set_native_id
 
@@ -154,9 +170,9 @@ class Agent:
         def bootstrap(child: Any, *args: Any, **kwargs: Any) -> int:
             # A forked child began at the fork under a name it did not know yet.
             if self.registered:
-                self._note(process=child.name)
+                self._note(process=child._name)
             if self.waits_for_bootstrap or self.active:
-                self.begin(child.name)
+                self.begin(child._name)
             try:
                 return int(original(child, *args, **kwargs))
             finally:
@@ -169,12 +185,19 @@ class Agent:
         self._os_exit(status)
 
     def _terminated(self, _number: int, _frame: FrameType | None) -> None:
+        if self.ending:
+            # This handler interrupted the writing, which must come to its end first.
+            self.told_to_end = True
+            return
         import faulthandler
 
         stacks = os.path.join(self.spec["processes"], self.stem + ".stacks")  # noqa: PTH118
         with open(stacks, "w") as file:  # noqa: PTH123
             faulthandler.dump_traceback(file)
         self.end()
+        self._die_of_sigterm()
+
+    def _die_of_sigterm(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -189,6 +212,12 @@ def _how_started(launcher_pid: int) -> str:
     if "multiprocessing.forkserver" in command:
         return "forkserver"
     return "main" if os.getppid() == launcher_pid else "subprocess"
+
+
+def _in_main_thread() -> bool:
+    # Another thread ends the watching only on its way to os._exit.
+    threading = sys.modules.get("threading")
+    return threading is None or threading.current_thread() is threading.main_thread()
 
 
 def _program_name() -> str:
