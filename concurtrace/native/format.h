@@ -43,7 +43,8 @@ enum ct_state {
     CT_UNKNOWN = 0,        /* never written by the recorder itself; the residual belongs here */
     CT_RUNNING = 1,        /* holds the GIL, in no blocking call (may be off its core: scheduler records tell) */
     CT_RUNNING_NOGIL = 2,  /* does not hold the GIL, in no blocking call */
-    CT_RUNNABLE = 3,       /* not written by the recorder: comes from scheduler records */
+    CT_RUNNABLE = 3,       /* off its core between a forced release of the GIL and the wait that follows (a few
+                            * instructions apart); all other such time comes from scheduler records */
     CT_GIL_WAIT = 4,       /* in take_gil, or in the forced switch at the end of drop_gil */
     CT_GIL_BLOCKED = 5,    /* in a blocking call with the GIL held */
     CT_LOCK_WAIT = 6,
@@ -79,6 +80,11 @@ enum ct_reason {
     CT_R_SLEEP = 33,
     CT_R_CHILD = 34,
     CT_R_JOIN_NATIVE = 35,
+    /* RUNNABLE */
+    CT_R_PREEMPTED = 40,
+    CT_R_HOLDING_GIL = 41,   /* this and the next two: not written by the recorder */
+    CT_R_WOKEN = 42,
+    CT_R_THROTTLED = 43,
     /* Who waits: a lock of a native library, not of Python */
     CT_R_NATIVE = 48
 };
@@ -286,8 +292,9 @@ struct ct_thread {               /* 1024 bytes */
 /* ---- META chunks: interned things --------------------------------------------------------------- */
 
 /* META chunks hold records back to back, each a multiple of 8 bytes. A word of 0 ends the chunk. A record
- * without CT_META_READY was begun and not finished: skip it by its size. Ids count from 1 per kind, may
- * appear out of order, and may refer to records that come later in the file. */
+ * without CT_META_READY was begun and not finished: skip it by its size. Ids are unique per kind and file, from
+ * 1 up, in any order and with gaps; a record may refer to one that comes later in the file, or (after a kill)
+ * that is missing. */
 #define CT_META_READY 0x80000000u
 #define CT_META_SIZE(word) ((word) & 0x00ffffffu)         /* bytes, this word included */
 #define CT_META_KIND(word) (((word) >> 24) & 0x7fu)
@@ -353,7 +360,7 @@ struct ct_process {              /* 512 bytes */
     uint32_t creator_tid;
     uint32_t start_method;       /* enum ct_start */
     uint64_t fork_ns;            /* before the creating call */
-    uint64_t exec_ns;            /* last exec, 0 = none */
+    uint64_t exec_ns;            /* last exec, 0 = none (with an argv: it was tried and failed) */
     uint64_t image_ns;           /* start_ns of the newest file of this pid (for the file name), 0 = none */
     uint64_t end_ns;             /* 0 = not known */
     int32_t wait_status;         /* as from waitpid, valid with CT_P_REAPED */

@@ -1,0 +1,188 @@
+/* Threads: how they come, are registered, and go. */
+#include "recorder.h"
+
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+__thread struct ct_self ct_self __attribute__((tls_model("initial-exec")));
+
+static pthread_key_t end_key;
+static bool have_end_key;
+
+/* Arguments of threads that are being started; fixed, since the target's malloc is not ours to call. */
+static struct start {
+    uint32_t taken;
+    uint32_t creator_tid;
+    uint64_t create_ns;
+    void *(*function)(void *);
+    void *argument;
+} starts[512];
+
+/* Slots by pthread_self(), to name the thread that is joined. */
+static struct { uint64_t pthread; uint32_t tid; } known[4096];
+
+uint32_t ct_gettid(void) { return (uint32_t)syscall(SYS_gettid); }
+
+void ct_thread_setup(void) { have_end_key = pthread_key_create(&end_key, ct_thread_end) == 0; }
+
+static void remember(uint64_t pthread, uint32_t tid)
+{
+    unsigned place = (unsigned)(ct_mix(pthread, 1) & 4095);
+    __atomic_store_n(&known[place].tid, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&known[place].pthread, pthread, __ATOMIC_RELEASE);
+    __atomic_store_n(&known[place].tid, tid, __ATOMIC_RELEASE);
+}
+
+uint32_t ct_tid_of(pthread_t thread)
+{
+    unsigned place = (unsigned)(ct_mix((uint64_t)thread, 1) & 4095);
+    uint32_t tid = __atomic_load_n(&known[place].tid, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&known[place].pthread, __ATOMIC_ACQUIRE) == (uint64_t)thread ? tid : 0;
+}
+
+struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t flags)
+{
+    struct ct_self *self = &ct_self;
+    self->busy = true;
+    struct ct_thread *slot = ct_file_slot();
+    if (slot == NULL) {
+        __atomic_add_fetch(&ct.header->lost_threads, 1, __ATOMIC_RELAXED);
+        self->dead = true;
+        return NULL;
+    }
+    self->tid = ct_gettid();
+    self->slot = slot;
+    self->since_ns = start_ns;
+    self->state = (uint8_t)first_state;
+    self->chunk = NULL;
+    self->sequence = 0;
+    self->window_ns = 0;
+    memset(self->pending_count, 0, sizeof self->pending_count);
+    memset(self->pending_ns, 0, sizeof self->pending_ns);
+    slot->tid = self->tid;
+    slot->start_ns = start_ns;
+    slot->since_ns = start_ns;
+    slot->state = self->state;
+    slot->pthread = (uint64_t)pthread_self();
+    slot->creator_tid = self->creator_tid;
+    slot->wait_fd = -1;
+    prctl(PR_GET_NAME, slot->name);
+    remember(slot->pthread, self->tid);
+    if (self->tid == ct.pid)
+        flags |= CT_T_MAIN;
+    __atomic_store_n(&slot->flags, flags | CT_T_USED, __ATOMIC_RELEASE);
+    if (have_end_key)
+        pthread_setspecific(end_key, self);
+    self->busy = false;
+    self->ready = true;
+    return self;
+}
+
+CT_NOINLINE struct ct_self *ct_enter_slow(void)
+{
+    struct ct_self *self = &ct_self;
+    if (self->busy || self->dead || self->in_vfork || self->gil_wait_ns != 0 || ct.mode != CT_MODE_PYTHON || !ct.learned)
+        return NULL;
+    if (!*ct_live)
+        ct_fork_child();
+    if (self->ready)
+        return self;
+    if (ct.header == NULL) {
+        int saved = errno;
+        self->busy = true;
+        bool made = ct_file_create();
+        self->busy = false;
+        errno = saved;
+        if (!made)
+            return NULL;
+    }
+    int saved = errno;
+    uint64_t start = self->create_ns != 0 ? self->create_ns : ct_gettid() == ct.pid ? ct.start_ns : ct_now();
+    self = ct_register(start, CT_RUNNING_NOGIL, 0);
+    errno = saved;
+    return self;
+}
+
+static void read_cpu(struct ct_thread *slot, uint64_t now)
+{
+    struct timespec t;
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+        return;
+    slot->cpu_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    slot->cpu_read_ns = now;
+}
+
+/* The last thing seen of a thread. Also called for the thread that ends the process. */
+void ct_thread_end(void *given)
+{
+    struct ct_self *self = given;
+    if (self->slot == NULL || self->dead || !*ct_live || ct.header == NULL)
+        return;
+    int saved = errno;
+    self->busy = true;
+    self->ready = false;
+    self->dead = true;
+    uint64_t now = ct_now();
+    struct ct_detail detail = {.flags = self->flags, .reason = self->reason, .state = self->state};
+    ct_gil_abandon(self, now);
+    ct_switch_detail(self, self->state, now, &detail);
+    ct_flush_folds(self);
+    read_cpu(self->slot, now);
+    self->slot->end_ns = now;
+    __atomic_or_fetch(&self->slot->flags, CT_T_ENDED, __ATOMIC_RELEASE);
+    errno = saved;
+}
+
+static void *thread_main(void *given)
+{
+    struct start *start = given;
+    void *(*function)(void *) = start->function;
+    void *argument = start->argument;
+    struct ct_self *self = &ct_self;
+    self->create_ns = start->create_ns;
+    self->creator_tid = start->creator_tid;
+    __atomic_store_n(&start->taken, 0, __ATOMIC_RELEASE);
+    if (ct.header != NULL && ct.mode == CT_MODE_PYTHON && ct_register(self->create_ns, CT_STARTING, 0) != NULL)
+        ct_switch(self, CT_RUNNING_NOGIL, ct_now());
+    return function(argument);
+}
+
+CT_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
+                             void *argument)
+{
+    if (ct.mode == CT_MODE_PYTHON && !ct_self.in_vfork) {
+        for (unsigned i = 0; i < sizeof starts / sizeof *starts; i++) {
+            struct start *start = &starts[i];
+            if (start->taken || __atomic_exchange_n(&start->taken, 1, __ATOMIC_ACQUIRE) != 0)
+                continue;
+            start->function = function;
+            start->argument = argument;
+            start->create_ns = ct_now();
+            start->creator_tid = ct_self.tid;
+            int result = CT_REAL(pthread_create)(thread, attributes, thread_main, start);
+            if (result != 0)
+                __atomic_store_n(&start->taken, 0, __ATOMIC_RELEASE);
+            return result;
+        }
+    }
+    return CT_REAL(pthread_create)(thread, attributes, function, argument);
+}
+
+/* The only thread of a forked child goes on under a new tid, in a new slot. */
+void ct_fork_child_threads(uint64_t now)
+{
+    struct ct_self *self = &ct_self;
+    ct.fork_parent_tid = self->tid;
+    memset(starts, 0, sizeof starts);
+    memset(known, 0, sizeof known);
+    self->tid = ct_gettid();
+    self->slot = NULL;
+    self->chunk = NULL;
+    self->ready = false;
+    self->busy = false;
+    self->dead = false;
+    self->create_ns = now;
+    self->gil_taken_ns = self->gil_held ? now : 0;
+    self->creator_tid = ct.fork_parent_tid;
+}
