@@ -195,6 +195,7 @@ class CoreUsage:
     target_cores: tuple[float, ...]
     processes: tuple[ProcessActivity, ...]
     interval_ns: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
