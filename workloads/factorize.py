@@ -17,7 +17,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
 
-from concurtrace.workload import Parameter, Record, Result, Work, Workload
+from concurtrace.workload import START_METHOD, Parameter, Record, Result, Work, Workload
 
 WORKLOAD = Workload(
     lessons=("A1", "A2", "A4", "A6", "A10", "A28", "B14"),
@@ -26,8 +26,7 @@ WORKLOAD = Workload(
                   presets={"tiny": 200, "large": 60_000}),
         Parameter("workers", 4, "threads or processes that share them", 1, 256,
                   presets={"tiny": 2}),
-        Parameter("start-method", "fork", "how processes are started",
-                  choices=("fork", "spawn", "forkserver")),
+        START_METHOD,
     ),
 )
 

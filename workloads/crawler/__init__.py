@@ -1,0 +1,112 @@
+"""A web crawler: fetch pages over HTTP, parse them, follow their links, write a CSV file.
+
+The site is on this machine, served by a process of its own, and made from the seed: pages with
+links, images, redirects and dead links. Each page is answered after some time (`latency-ms`), as
+on a real network. A crawl starts at the first page, takes pages in the order in which they are
+found, visits each once, and writes a row for each into a CSV file, from which the result is read.
+
+What it shows: fetching is waiting, and waits can overlap. One at a time (`sequential`) they add
+up. Threads and coroutines overlap them, until parsing, which needs the GIL, takes all the time
+that there is; only processes parse on more than one core, and have to be started first.
+
+What to look for in the report: the time spent waiting for the network in `sequential`; cores used
+(one at most in `threads` and `async`, more in `processes`); the time in `parse_with_bs4` against
+the time in `download`. Then change what it is bound by: `parser=lexbor` parses some twenty times
+faster, `latency-ms=100` is a site far away, `workers=1` is sequential by other means.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from concurtrace.workload import START_METHOD, Parameter, Result, Work, Workload
+
+if TYPE_CHECKING:
+    from .table import Table
+
+WORKLOAD = Workload(
+    lessons=("A20", "A29", "A40"),
+    default_mode="threads",
+    parameters=(
+        Parameter("size", 120, "pages of the site", 1, 100_000,
+                  presets={"tiny": 12, "large": 1000}),
+        Parameter("workers", 8, "requests under way at once", 1, 256, presets={"tiny": 3}),
+        Parameter("latency-ms", 10, "how long the site waits before it answers, and up to half as"
+                  " long again", 0, 10_000, presets={"tiny": 1}),
+        Parameter("page-kb", 5, "mean size of a page in kilobytes", 1, 1000,
+                  presets={"tiny": 1}),
+        Parameter("images", 12, "images on the site", 0, 100_000, presets={"tiny": 3}),
+        Parameter("image-kb", 20, "size of an image in kilobytes", 1, 10_000,
+                  presets={"tiny": 2}),
+        Parameter("redirects", 4, "addresses that lead to another page", 0, 100_000,
+                  presets={"tiny": 2}),
+        Parameter("dead-links", 4, "addresses where nothing is", 0, 100_000,
+                  presets={"tiny": 2}),
+        Parameter("parser", "bs4", "how pages are parsed: Beautiful Soup's tree, calls from the"
+                  " standard library's parser, or the C library Lexbor (needs selectolax)",
+                  choices=("bs4", "stdlib", "lexbor")),
+        START_METHOD,
+    ),
+)
+
+
+@WORKLOAD.service
+def site(work: Work) -> Iterator[Mapping[str, str]]:
+    """Serve the site while the crawl runs."""
+    from ._service import running
+
+    with running(work) as address:
+        yield {"site": address}
+
+
+# Each mode imports its own client, and none of the others': a library that is not used would
+# still take its time and memory in every process.
+
+
+@WORKLOAD.mode(imports=("requests", "bs4", f"{__name__}.in_sequence"))
+def sequential(work: Work) -> Result:
+    """One page after the other over one connection."""
+    from .in_sequence import crawl
+
+    return _result(crawl, work)
+
+
+@WORKLOAD.mode(imports=("requests", "bs4", f"{__name__}.in_threads"))
+def threads(work: Work) -> Result:
+    """Threads that take pages from a queue, each with a connection of its own."""
+    from .in_threads import crawl
+
+    return _result(crawl, work)
+
+
+@WORKLOAD.mode(imports=("requests", "bs4", f"{__name__}.in_processes"))
+def processes(work: Work) -> Result:
+    """Processes that fetch and parse what is handed to them; the first one keeps the books."""
+    from .in_processes import crawl
+
+    return _result(crawl, work)
+
+
+@WORKLOAD.mode(imports=("aiohttp", "bs4", f"{__name__}.in_tasks"))
+def async_(work: Work) -> Result:
+    """A task for each page, all in one thread."""
+    from .in_tasks import crawl
+
+    return _result(crawl, work)
+
+
+def _result(crawl: "Callable[[Work, Table], None]", work: Work) -> Result:
+    from .table import Table
+
+    with Table() as table:
+        crawl(work, table)
+        return Result(table.read_back())
+
+
+@WORKLOAD.reference
+def expected(work: Work) -> Result:
+    """Take from the site's specification what a crawler must find, without one request."""
+    from ._specification import Site
+
+    specified = Site(work)
+    found = (specified.resource(path) for path in specified.paths)
+    return Result([resource.record for resource in found if resource is not None])

@@ -1,0 +1,64 @@
+"""The site's server: a process of its own, so that serving costs are not the target's.
+
+Started as ``python -P -m concurtrace.workloads.crawler._site``. The first line of its standard
+input holds the parameters as JSON; it answers with one line, the site's address, and serves until
+its standard input ends, which it does at the latest with the process that started it.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+
+from aiohttp import web
+
+from concurtrace.workload import Work
+
+from ._specification import Site
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted: the workers all start at once."""
+
+
+class Server:
+    """Answers requests; ``/-/requests`` tells how often each path was asked for."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.requests: Counter[str] = Counter()
+
+    def application(self) -> web.Application:
+        """Make the application that the server runs."""
+        application = web.Application()
+        application.router.add_get("/-/requests", self._tell_requests)
+        application.router.add_get("/{path:.*}", self._answer)
+        return application
+
+    async def _tell_requests(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.requests)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.requests[request.path] += 1
+        resource = self.site.resource(request.path)
+        if resource is None:
+            return web.Response(status=404, text="There never was such a page.")
+        await asyncio.sleep(resource.delay_s)
+        return web.Response(status=resource.status, headers=resource.headers, body=resource.body)
+
+
+async def serve(site: Site) -> None:
+    """Serve until standard input ends."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(ended), sys.stdin)
+    runner = web.AppRunner(Server(site).application(), access_log=None, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=BACKLOG).start()
+    host, port = runner.addresses[0][:2]
+    print(json.dumps(f"http://{host}:{port}"), flush=True)
+    await ended.read()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Site(Work(json.loads(sys.stdin.readline())))))

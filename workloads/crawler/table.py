@@ -1,0 +1,54 @@
+"""The CSV file that a crawl fills, one row per page."""
+
+import csv
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from concurtrace.workload import Record
+
+from .pages import Page
+
+HEADER = ("path", "status", "title", "length", "words", "links")
+
+
+class Table:
+    """A CSV file in a temporary directory, which is removed with it.
+
+    Rows come in the order in which pages are done, so the order differs from run to run. Writing
+    a row takes several steps: threads that share a table need a lock around ``write``.
+    """
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="concurtrace-crawler-")
+        self.path = Path(self._folder.name) / "pages.csv"
+        self._file = self.path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(HEADER)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._folder.cleanup()
+
+    def write(self, page: Page) -> None:
+        """Append the row of a page."""
+        self._writer.writerow(
+            (page.path, page.status, page.title, page.length, page.words, len(page.links))
+        )
+
+    def read_back(self) -> list[Record]:
+        """Close the file and read its rows, so that what is checked is what was written."""
+        self._file.close()
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return [
+                (
+                    row["path"], int(row["status"]), row["title"],
+                    int(row["length"]), int(row["words"]), int(row["links"]),
+                )
+                for row in csv.DictReader(file)
+            ]
