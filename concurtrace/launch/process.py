@@ -20,6 +20,8 @@ from concurtrace.launch.interrupts import Interrupts
 _PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 5.0
 """How long the target may take to write what was recorded once it was told to stop."""
+SETTLE_S = 1.0
+"""How long what the target left may take to end by itself."""
 
 
 class Leftovers(Enum):
@@ -157,6 +159,16 @@ def _is_running(process: psutil.Process) -> bool:
     return False
 
 
+def _let_end(processes: list[psutil.Process]) -> None:
+    """Give processes time to end by themselves.
+
+    Multiprocessing's forkserver and resource tracker do once they notice that the target is gone.
+    """
+    deadline = time.monotonic() + SETTLE_S
+    while any(map(_is_running, processes)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def _settle_leftovers(ours: set[int], wanted: Leftovers) -> tuple[int, ...]:
     """Reap what the target left behind; stop what still runs, or leave it, and name it."""
     running: set[int] = set()
@@ -165,6 +177,7 @@ def _settle_leftovers(ours: set[int], wanted: Leftovers) -> tuple[int, ...]:
         left = [one for one in psutil.Process().children() if one.pid not in ours | running]
         if not left:
             break
+        _let_end(left)
         for one in left:
             if _is_running(one):
                 running.add(one.pid)
