@@ -1,7 +1,6 @@
 /* Descriptors: what they are, and who wrote last to the other end.
  *
- * A descriptor is classified at its first write or its first long wait and forgotten when it is closed or
- * replaced. Both ends of a pipe or connection compute the same key from what the kernel says about them (inode,
+ * A descriptor is classified when it is first used and forgotten when it is closed or replaced. Both ends of a pipe or connection compute the same key from what the kernel says about them (inode,
  * addresses), so the last writer can be left under that key for a reader in any process of the run. */
 #include "recorder.h"
 
@@ -122,6 +121,8 @@ static void classify_socket(int fd, struct fd *entry, uint64_t inode)
         struct ct_waker *pair = ct_shared_waker(ct_mix(inode, 'u'));
         entry->kind = CT_O_UNIX;
         entry->write_key = ct_mix(inode, 'U');
+        if (pair != NULL && pair->reserved == 0 && getpeername(fd, (struct sockaddr *)&peer, &peer_length) == 0)
+            pair->reserved = ct_unix_peer((uint32_t)inode);
         entry->read_key = pair != NULL && pair->reserved != 0 ? ct_mix(pair->reserved, 'U') : 0;
     } else if (local.ss_family == AF_INET || local.ss_family == AF_INET6) {
         if (getpeername(fd, (struct sockaddr *)&peer, &peer_length) == 0)
@@ -204,12 +205,11 @@ void ct_fd_closing(int fd)
         ct_fd_wrote(fd);
 }
 
-/* Room was made for a writer. Only for descriptors that are known already: a read alone classifies none. */
-void ct_fd_read(int fd)
+/* Room is being made for a writer. */
+void ct_fd_reads(int fd)
 {
-    if (fds == NULL || (unsigned)fd >= FDS || fds[fd].kind == 0)
-        return;
-    struct ct_waker *slot = current(&fds[fd].reader, fds[fd].read_key);
+    struct fd *entry = look(fd);
+    struct ct_waker *slot = entry != NULL ? current(&entry->reader, entry->read_key) : NULL;
     if (slot != NULL && slot->reserved != ct_self.tid)
         __atomic_store_n(&slot->reserved, ct_self.tid, __ATOMIC_RELAXED);
 }

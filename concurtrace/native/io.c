@@ -9,8 +9,6 @@ static inline void end_io(struct ct_self *self, int fd, bool failed, uint16_t fl
     int saved = errno;
     uint64_t duration = ct_call_done(self);
     struct ct_detail detail = {.flags = failed ? flags | CT_F_FAILED : flags};
-    if (!failed && !(flags & CT_F_WRITE))
-        ct_fd_read(fd);
     if (duration >= ct.min_span_ns) {
         if (!failed)
             detail.waker = ct_fd_waker(fd, flags & CT_F_WRITE);
@@ -27,9 +25,11 @@ static inline struct ct_self *begin_io(int fd, uint16_t flags)
     if (self == NULL)
         return NULL;
     int saved = errno;
-    /* Before the call: the reader may run before the writer is back. */
+    /* Before the call: whoever is woken by it may run before this thread is back. */
     if (flags & CT_F_WRITE)
         ct_fd_wrote(fd);
+    else
+        ct_fd_reads(fd);
     ct_call_begin(self, CT_IO_WAIT, CT_R_NONE);
     self->slot->wait_fd = fd;
     errno = saved;

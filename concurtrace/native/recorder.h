@@ -177,11 +177,12 @@ void ct_fd_forget_range(unsigned from, unsigned to);
 void ct_fd_wrote(int fd);
 uint32_t ct_fd_object(int fd, uint8_t *reason);
 uint32_t ct_fd_waker(int fd, bool writing);
-void ct_fd_read(int fd);
+void ct_fd_reads(int fd);
 void ct_fd_closing(int fd);
 void ct_fd_pair(int a, int b);
 void ct_fd_connecting(const struct sockaddr *address, socklen_t length);
 bool ct_fds_start(void);
+uint32_t ct_unix_peer(uint32_t inode);
 
 /* ---- shared.c ---- */
 extern struct ct_shared *ct_shared;

@@ -1,12 +1,13 @@
 """Read a wait-state recording with the struct module alone, for the recorder's own tests.
 
-It knows nothing of the package's reader: two readings of one format are worth more than one. Run as a
-program it prints a recording as JSON: ``python recording.py DIRECTORY``.
+It knows nothing of the package's reader: two readings of one format are worth more than one. Run as
+a program it prints a recording as JSON: ``python recording.py DIRECTORY``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import struct
 import sys
@@ -14,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CHUNK = 16384
-STATES = (
-    "UNKNOWN RUNNING RUNNING_NOGIL RUNNABLE GIL_WAIT GIL_BLOCKED LOCK_WAIT CONDITION_WAIT "
-    "IO_WAIT SLEEP CHILD_WAIT STOPPED STARTING"
-).split()
+STATES = [
+    "UNKNOWN", "RUNNING", "RUNNING_NOGIL", "RUNNABLE", "GIL_WAIT", "GIL_BLOCKED", "LOCK_WAIT",
+    "CONDITION_WAIT", "IO_WAIT", "SLEEP", "CHILD_WAIT", "STOPPED", "STARTING",
+]  # fmt: skip
 REASONS = {
     0: "", 1: "net", 2: "ipc", 3: "file", 4: "poll", 5: "tty", 6: "other", 16: "queue-empty",
     17: "queue-full", 18: "barrier", 19: "join", 20: "future", 21: "event", 22: "semaphore",
@@ -328,14 +329,11 @@ def read_rows(path: Path) -> list[Row]:
     rows = []
     for number in range(min(count, 65536)):
         at = 4096 + 65536 * 16 + 4096 * 24 + number * 512
-        pid, ppid, creator, method, fork_ns, exec_ns, image_ns, end_ns, wait_status, exit_code, \
-            flags, _reaper, _parent, argv_bytes = struct.unpack_from("<4I4QiiIIQI", data, at)  # fmt: skip
-        if pid and not flags & 16:
+        pid, ppid, creator, method, *numbers = struct.unpack_from("<4I4QiiI", data, at)
+        (argv_bytes,) = struct.unpack_from("<I", data, at + 72)
+        if pid and not numbers[-1] & 16:
             argv = words(data[at + 80 : at + 80 + argv_bytes])
-            rows.append(
-                Row(pid, ppid, creator, STARTS[method], fork_ns, exec_ns, image_ns, end_ns,
-                    wait_status, exit_code, flags, argv)
-            )  # fmt: skip
+            rows.append(Row(pid, ppid, creator, STARTS[method], *numbers, argv))
     return rows
 
 
@@ -379,7 +377,7 @@ def problems(process: Process, *, killed: bool = False) -> list[str]:
             if sum(s.dur_ns for s in folds) > total.folded_ns:
                 found.append(f"{where}: {state} folds more than its total")
         spans = [s for s in thread.spans if not s.folded]
-        for left, right in zip(spans, spans[1:], strict=False):
+        for left, right in itertools.pairwise(spans):
             if right.start_ns < left.end_ns:
                 found.append(f"{where}: {left} overlaps {right}")
         if thread.end_ns:

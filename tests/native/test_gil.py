@@ -1,0 +1,133 @@
+"""The GIL: who held it, who waited, for whom."""
+
+from __future__ import annotations
+
+from .conftest import Bench
+from .recording import FORCED, Recording, Thread
+
+TWO_BUSY = """
+import threading
+
+def burn():
+    total = 0
+    for n in range(1_500_000):
+        total += n
+
+threads = [threading.Thread(target=burn, name=f"burner-{n}") for n in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def burners(recording: Recording) -> tuple[Thread, Thread]:
+    root = recording.root()
+    return root.thread("burner-0"), root.thread("burner-1")
+
+
+def test_states_of_a_thread_sum_to_its_life_and_agree_with_the_gil_sums(bench: Bench) -> None:
+    for thread in burners(bench.record(TWO_BUSY)):
+        states = {name: total.total_ns for name, total in thread.states.items()}
+        assert sum(states.values()) == thread.end_ns - thread.start_ns
+        assert states["RUNNING"] + states["GIL_BLOCKED"] == thread.gil.held_ns
+        assert states["GIL_WAIT"] == thread.gil.wait_ns
+        assert states["UNKNOWN"] == 0
+
+
+def test_two_busy_threads_wait_for_each_other(bench: Bench) -> None:
+    first, second = burners(bench.record(TWO_BUSY))
+    for one, other in ((first, second), (second, first)):
+        assert one.gil.waits > 0
+        assert max(one.pairs, key=lambda tid: one.pairs[tid][1]) == other.tid
+        wakers = [span.waker for span in one.of("GIL_WAIT")]
+        assert max(set(wakers), key=wakers.count) == other.tid
+        assert one.gil.longest_wait_ns == max(span.dur_ns for span in one.of("GIL_WAIT"))
+
+
+def test_no_two_threads_hold_the_gil_at_once(bench: Bench) -> None:
+    root = bench.record(TWO_BUSY).root()
+    holds = sorted(
+        (span.start_ns, span.end_ns)
+        for thread in root.threads
+        for state in ("RUNNING", "GIL_BLOCKED")
+        for span in thread.of(state)
+    )
+    for (_, end_ns), (start_ns, _) in zip(holds, holds[1:], strict=False):
+        assert start_ns >= end_ns
+
+
+def test_a_forced_release_is_told_with_the_line_that_held_the_gil(bench: Bench) -> None:
+    recording = bench.record(TWO_BUSY)
+    for thread in burners(recording):
+        forced = [span for span in thread.of("GIL_WAIT") if span.flags & FORCED]
+        assert len(forced) == thread.gil.forced > 0
+        tops = {recording.root().stack(span.stack)[0] for span in forced}
+        assert {(frame.function, frame.line) for frame in tops} <= {("burn", n) for n in (5, 6, 7)}
+
+
+def test_a_sleeper_does_not_wait_for_the_gil_and_a_holder_blocks_it(bench: Bench) -> None:
+    recording = bench.record(
+        """
+        import ctypes, os
+
+        libc = ctypes.PyDLL(None)      # keeps the GIL
+        usleep = ctypes.CDLL(None).usleep
+        for _ in range(5):
+            libc.usleep(1000)
+        for _ in range(7):
+            usleep(1000)               # lets it go
+        """
+    )
+    main = recording.root().thread("MainThread")
+    assert len([s for s in main.of("GIL_BLOCKED") if s.reason == "sleep"]) == 5
+    assert main.states["SLEEP"].count == 7
+
+
+def test_native_work_without_the_gil_is_no_wait(bench: Bench) -> None:
+    recording = bench.record(
+        """
+        import hashlib, threading
+
+        data = b"x" * 4_000_000
+
+        def digest():
+            for _ in range(10):
+                hashlib.sha256(data).digest()
+
+        threads = [threading.Thread(target=digest, name=f"digest-{n}") for n in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """
+    )
+    for name in ("digest-0", "digest-1"):
+        thread = recording.root().thread(name)
+        assert len([s for s in thread.of("RUNNING_NOGIL") if s.dur_ns > 1_000_000]) >= 10
+        assert thread.gil.holds >= 10
+
+
+def test_a_sub_interpreter_with_a_gil_of_its_own_harms_nothing(bench: Bench) -> None:
+    recording = bench.record(
+        """
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            import _interpreters as interpreters
+        import threading
+
+        def run():
+            number = interpreters.create()
+            interpreters.run_string(number, "x = sum(range(200_000))")
+            interpreters.destroy(number)
+
+        threads = [threading.Thread(target=run) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print("done")
+        """
+    )
+    assert recording.root().thread("MainThread").gil.holds > 0
