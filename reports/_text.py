@@ -50,8 +50,12 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shorten_path(text: str, limit: int) -> str:
-    """Cut a path to ``limit`` characters at its start; its end says most."""
-    return text if len(text) <= limit else "…" + text[len(text) - limit + 1 :]
+    """Cut a path to ``limit`` characters at its start, between folders: its end says most."""
+    if len(text) <= limit:
+        return text
+    end = text[len(text) - limit + 1 :]
+    folder = end.find("/")
+    return "…" + (end[folder:] if folder >= 0 else end)
 
 
 def without_home(text: str) -> str:

@@ -223,8 +223,7 @@ def notes(report: Report) -> tuple[Note, ...]:
         for name, texts in _texts(recording)
         for text in texts
     ]
-    doubts = [note for one in report.passes for note in _doubts(one)]
-    return tuple(dict.fromkeys((*lost, *doubts, *said)))
+    return tuple(dict.fromkeys((*lost, *_load(report), *_leftovers(report), *said)))
 
 
 def _shown(text: str) -> str:
@@ -252,16 +251,26 @@ def _texts(recording: Recording) -> list[tuple[str, tuple[str, ...]]]:
     return [(name, part.notes) for name, part in parts if part is not None]
 
 
-def _doubts(one: Pass) -> list[Note]:
-    """Say what makes a pass's numbers doubtful: a busy machine, processes left behind."""
-    found = []
-    if one.competing_load is not None and one.competing_load >= BUSY:
-        share = share_text(one.competing_load)
-        text = f"other programs took {share} of all cores meanwhile, so its times are too long"
-        found.append(Note(NoteKind.DOUBT, f"pass {one.name}", text))
-    left = sorted({pid for run in one.executions for pid in run.leftovers})
-    if left:
-        pids = ", ".join(map(str, left))
-        text = f"processes still ran when the first one had ended: {pids}"
-        found.append(Note(NoteKind.DOUBT, f"pass {one.name}", text))
-    return found
+def _load(report: Report) -> list[Note]:
+    """Say in which passes the machine was busy with something else."""
+    busy = [
+        f"{share_text(one.competing_load)} in the pass {one.name}"
+        for one in report.passes
+        if one.competing_load is not None and one.competing_load >= BUSY
+    ]
+    if not busy:
+        return []
+    text = f"other programs took some of all cores' time: {', '.join(busy)}; times may be too long"
+    return [Note(NoteKind.DOUBT, "the machine", text)]
+
+
+def _leftovers(report: Report) -> list[Note]:
+    return [
+        Note(
+            NoteKind.DOUBT,
+            f"pass {one.name}",
+            f"processes still ran when the first one had ended: {', '.join(map(str, pids))}",
+        )
+        for one in report.passes
+        if (pids := sorted({pid for run in one.executions for pid in run.leftovers}))
+    ]

@@ -1,22 +1,19 @@
 """The self-contained HTML report: one file that opens from disk, without any network."""
 
-import html
-
 from concurtrace.model.report import Report
 
-from ..terminal import RENDERER as _TERMINAL
+from .page import render_page
 
 
 class Html:
-    """The first light of the page: the terminal's summary on a page of its own."""
+    """One page with everything; words and tables are HTML, so it also reads without scripts."""
 
     name = "html"
     suffix = ".html"
 
     def render(self, report: Report) -> str:
-        """Put the summary on a page."""
-        text = html.escape(_TERMINAL.render(report))
-        return f"<!doctype html><meta charset=utf-8><title>concurtrace</title><pre>{text}</pre>"
+        """Render the page."""
+        return render_page(report)
 
 
 RENDERER = Html()

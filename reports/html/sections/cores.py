@@ -1,0 +1,155 @@
+"""Cores: how busy each one was over time, and how many of them the target used."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from concurtrace.model.recording import CoreUsage, ProcessActivity
+from concurtrace.model.report import Report
+from concurtrace.units import count_text, share_text, significant, time_text
+
+from ..._series import interval_lengths, mean_over_time
+from ..._words import absence
+from ..chart import WIDTH, Span, area, cells, steps, thin
+from ..section import Section
+from ._labels import process_label
+
+_HEIGHT = 18
+_TARGET_HEIGHT = 40
+_CELLS = 200
+_LEVELS = 5
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A core: one path per level of heat, and its mean and highest use."""
+
+    core: int
+    paths: tuple[str, ...]
+    mean: str
+    highest: str
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A process's threads and context switches."""
+
+    label: str
+    threads: str
+    voluntary: str
+    involuntary: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The lanes, the target's own curve above them, and the processes."""
+
+    lanes: tuple[Lane, ...]
+    target: str
+    target_text: str
+    ticks: tuple[str, ...]
+    processes: tuple[Activity, ...]
+    interval: str
+
+
+def build(report: Report) -> Section:
+    """Show the use of the cores."""
+    cores = report.recording.cores
+    if cores is None or not cores.times_ns:
+        return Section("cores", "Cores", absence=absence(report, "The use of cores was", "cores"))
+    lengths = interval_lengths(cores)
+    span = Span(cores.times_ns[0] - lengths[0], cores.times_ns[-1])
+    edges = _edges(cores, lengths)
+    used = [
+        (span.x(at), share) for at, share in zip(cores.times_ns, cores.target_cores, strict=True)
+    ]
+    view = View(
+        tuple(_lane(number, busy, cores, lengths, edges) for number, busy in enumerate(cores.busy)),
+        area(steps(thin(used), 0), len(cores.busy), _TARGET_HEIGHT),
+        f"{significant(mean_over_time(cores.target_cores, lengths) or 0)} on average,"
+        f" {significant(max(cores.target_cores))} at most",
+        span.ticks(),
+        tuple(map(_activity, cores.processes)),
+        time_text(cores.interval_ns),
+    )
+    return Section(
+        "cores",
+        "Cores",
+        _answer(cores, lengths),
+        view,
+        data={"cores": _data(cores, span)},
+    )
+
+
+def _answer(cores: CoreUsage, lengths: Sequence[int]) -> str:
+    many = len(cores.busy)
+    used = mean_over_time(cores.target_cores, lengths) or 0.0
+    busy = mean_over_time([sum(row) for row in zip(*cores.busy, strict=True)], lengths) or 0.0
+    noun = "core" if many == 1 else "cores"
+    return (
+        f"The target used {significant(used)} of {many} {noun} on average;"
+        f" with all other programs, {significant(busy)} were busy."
+    )
+
+
+def _edges(cores: CoreUsage, lengths: Sequence[int]) -> list[int]:
+    """Cut the time into at most ``_CELLS`` equal cells; nanoseconds, first and last edge too."""
+    start_ns, end_ns = cores.times_ns[0] - lengths[0], cores.times_ns[-1]
+    count = min(_CELLS, len(cores.times_ns))
+    return [start_ns + (end_ns - start_ns) * number // count for number in range(count + 1)]
+
+
+def _lane(
+    number: int,
+    busy: Sequence[float],
+    cores: CoreUsage,
+    lengths: Sequence[int],
+    edges: Sequence[int],
+) -> Lane:
+    shares = _resample(cores.times_ns, lengths, busy, edges)
+    levels = [min(_LEVELS, round(share * _LEVELS + 0.49)) if share > 0 else 0 for share in shares]
+    places = [round(WIDTH * index / (len(edges) - 1)) for index in range(len(edges))]
+    mean = mean_over_time(busy, lengths)
+    return Lane(
+        number,
+        cells(places, levels, _HEIGHT, _LEVELS),
+        share_text(mean) if mean is not None else "not measured",
+        share_text(max(busy)),
+    )
+
+
+def _resample(
+    times_ns: Sequence[int], lengths: Sequence[int], values: Sequence[float], edges: Sequence[int]
+) -> list[float]:
+    """Take the mean of a step function between neighbouring edges, weighted by time."""
+    sums = [0.0]
+    for value, length in zip(values, lengths, strict=True):
+        sums.append(sums[-1] + value * length)
+    starts = [end - length for end, length in zip(times_ns, lengths, strict=True)]
+
+    def integral(at_ns: int) -> float:
+        index = max(0, bisect_right(starts, at_ns) - 1)
+        return sums[index] + values[index] * min(at_ns - starts[index], lengths[index])
+
+    whole = [integral(edge) for edge in edges]
+    return [
+        (after - before) / (end - start) if end > start else 0.0
+        for before, after, start, end in zip(whole, whole[1:], edges, edges[1:], strict=False)
+    ]
+
+
+def _activity(one: ProcessActivity) -> Activity:
+    return Activity(
+        process_label(one.process),
+        count_text(max(one.threads, default=0)),
+        count_text(one.voluntary_switches),
+        count_text(one.involuntary_switches),
+    )
+
+
+def _data(cores: CoreUsage, span: Span) -> dict[str, Any]:
+    used = list(zip(cores.times_ns, cores.target_cores, strict=True))
+    points = thin([(at_ns - span.start_ns, value) for at_ns, value in used])
+    curve = [[at_ns, round(value, 3)] for at_ns, value in points]
+    return {"length": span.end_ns - span.start_ns, "curves": [curve], "kind": "cores"}

@@ -1,0 +1,183 @@
+"""Flame graph: where the time of every thread went, from the call trees of the timeline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import nlargest
+from typing import Any
+
+from concurtrace.model.recording import CallNode, CallTree, Function
+from concurtrace.model.report import Report
+from concurtrace.units import count_text, share_text, time_text
+
+from ..._scale import Scale
+from ..._text import Places, origin, printable, shorten
+from ..._words import absence
+from ..section import Section
+from ._labels import thread_label
+
+NODES = 10_000
+"""How many frames the page holds, the longest first; the rest are told by number."""
+_LISTED = 30
+_NAME_LIMIT = 160
+_PATH = 5
+
+
+@dataclass(frozen=True)
+class Node:
+    """A frame in its place: its tree, its parent's index in the same list, and its own time."""
+
+    tree: int
+    parent: int | None
+    depth: int
+    node: CallNode
+    own_ns: int
+    rank_ns: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A frame of the table: the path that leads to it, outermost first."""
+
+    name: str
+    place: str
+    thread: str
+    path: str
+    calls: str
+    own: str
+    share: str
+    total: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The frames with most own time as a table, and what the picture leaves out."""
+
+    unit: str
+    rows: tuple[Row, ...]
+    threads: tuple[str, ...]
+    note: str
+
+
+def build(report: Report) -> Section:
+    """Show the call trees."""
+    timeline = report.recording.timeline
+    trees = [tree for tree in timeline.trees if tree.roots] if timeline else []
+    if not trees:
+        return Section(
+            "flame", "Flame graph", absence=absence(report, "Call stacks were", "timeline")
+        )
+    trees.sort(key=_time_ns, reverse=True)
+    nodes = list(_walk(trees))
+    whole = sum(map(_time_ns, trees))
+    kept = _longest(nodes)
+    left_out = len(nodes) - len(kept)
+    places = Places.of_run(report.run_path)
+    note = f"{count_text(left_out)} shorter frames are drawn as part of their callers."
+    return Section(
+        "flame",
+        "Flame graph",
+        _answer(nodes, trees, whole),
+        View(
+            *_table(nodes, trees, whole, places),
+            tuple(thread_label(tree.process, tree.thread) for tree in trees),
+            note if left_out else "",
+        ),
+        data={"flame": _data(nodes, kept, trees, places)},
+    )
+
+
+def _time_ns(tree: CallTree) -> int:
+    return sum(root.total_ns for root in tree.roots)
+
+
+def _walk(trees: list[CallTree]) -> Iterator[Node]:
+    """Give every frame, callers before callees, the longest of one caller first."""
+    count = 0
+    for number, tree in enumerate(trees):
+        roots = sorted(tree.roots, key=lambda one: one.total_ns)
+        todo: list[tuple[CallNode, int | None, int, int]] = [
+            (root, None, 0, root.total_ns) for root in roots
+        ]
+        while todo:
+            node, parent, depth, limit_ns = todo.pop()
+            children_ns = sum(child.total_ns for child in node.children)
+            rank_ns = min(node.total_ns, limit_ns)
+            yield Node(number, parent, depth, node, max(0, node.total_ns - children_ns), rank_ns)
+            children = sorted(node.children, key=lambda one: one.total_ns)
+            todo.extend((child, count, depth + 1, rank_ns) for child in children)
+            count += 1
+
+
+def _longest(nodes: list[Node]) -> list[int]:
+    """Choose the frames to keep: never one without its callers, which rank no lower."""
+    chosen = nlargest(NODES, range(len(nodes)), key=lambda index: (nodes[index].rank_ns, -index))
+    return sorted(chosen)
+
+
+def _answer(nodes: list[Node], trees: list[CallTree], whole: int) -> str:
+    top = max(nodes, key=lambda one: one.own_ns)
+    where = "one thread" if len(trees) == 1 else f"{len(trees)} threads"
+    name = shorten(printable(top.node.function.name), 80)
+    share = share_text(top.own_ns / whole) if whole else "0 %"
+    return (
+        f"{where.capitalize()} with {time_text(whole)} of calls; the frame with most own time is"
+        f" {name} with {share}."
+    )
+
+
+def _table(
+    nodes: list[Node], trees: list[CallTree], whole: int, places: Places
+) -> tuple[str, tuple[Row, ...]]:
+    top = nlargest(_LISTED, nodes, key=lambda one: one.own_ns)
+    scale = Scale.for_times(one.node.total_ns for one in top)
+    rows = tuple(
+        Row(
+            name=_name(one.node.function),
+            place=places.function(one.node.function),
+            thread=thread_label(trees[one.tree].process, trees[one.tree].thread),
+            path=_path(one, nodes),
+            calls=count_text(one.node.calls),
+            own=scale.text(one.own_ns),
+            share=share_text(one.own_ns / whole) if whole else "not known",
+            total=scale.text(one.node.total_ns),
+        )
+        for one in top
+        if one.own_ns
+    )
+    return scale.unit, rows
+
+
+def _path(one: Node, nodes: list[Node]) -> str:
+    names: list[str] = []
+    parent = one.parent
+    while parent is not None:
+        names.append(shorten(printable(nodes[parent].node.function.name), 40))
+        parent = nodes[parent].parent
+    shown = names[:_PATH][::-1]
+    start = "… > " if len(names) > _PATH else ""
+    return start + " > ".join(shown) if shown else "nothing: it is the outermost"
+
+
+def _name(function: Function) -> str:
+    return shorten(printable(function.name), _NAME_LIMIT)
+
+
+def _data(
+    nodes: list[Node], kept: list[int], trees: list[CallTree], places: Places
+) -> dict[str, Any]:
+    """Lay the frames out for the script: columns in order of the walk, names once."""
+    numbers: dict[Function, int] = {}
+    columns: list[dict[str, list[int]]] = [
+        {"function": [], "depth": [], "calls": [], "total": [], "own": []} for _ in trees
+    ]
+    for index in kept:
+        one = nodes[index]
+        column = columns[one.tree]
+        column["function"].append(numbers.setdefault(one.node.function, len(numbers)))
+        column["depth"].append(one.depth)
+        column["calls"].append(one.node.calls)
+        column["total"].append(one.node.total_ns)
+        column["own"].append(one.own_ns)
+    functions = [[_name(one), places.function(one), origin(one).value] for one in numbers]
+    labels = [thread_label(tree.process, tree.thread) for tree in trees]
+    return {"functions": functions, "threads": labels, "trees": columns}

@@ -1,0 +1,139 @@
+"""Functions: the hottest ones over all threads, and of each thread by itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from concurtrace.model.recording import FunctionProfile, FunctionTable
+from concurtrace.model.report import HotFunction, Report
+from concurtrace.units import count_text, share_text, time_text
+
+from ..._facts import function_time_ns
+from ..._scale import Scale
+from ..._text import Places, origin, printable, shorten
+from ..._words import absence
+from ..section import Section
+from ._labels import thread_label
+
+_NAME_LIMIT = 160
+_TABLES = 64
+_ROWS = 60
+"""How many threads, and functions of each, the page holds; the JSON report's tables have all."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A function as texts with the numbers to sort by; ``bar`` in percent of the hottest."""
+
+    name: str
+    place: str
+    origin: str
+    calls: str
+    own: str
+    share: str
+    total: str
+    bar: int
+    seen: str
+    keys: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class View:
+    """The table over all threads, and the threads that can be chosen instead."""
+
+    unit: str
+    rows: tuple[Row, ...]
+    threads: tuple[str, ...]
+    note: str
+
+
+def build(report: Report) -> Section:
+    """Show the hottest functions."""
+    profile = report.recording.functions
+    if profile is None or not report.hot.functions:
+        return Section(
+            "functions", "Functions", absence=absence(report, "Functions were", "functions")
+        )
+    whole = function_time_ns(report)
+    places = Places.of_run(report.run_path)
+    hot = report.hot.functions
+    scale = Scale.for_times(one.total_ns for one in hot)
+    tables = _biggest(profile)
+    left_out = len(profile.tables) - len(tables)
+    view = View(
+        scale.unit,
+        tuple(_row(one, places, scale, whole, hot[0].own_ns) for one in hot),
+        tuple(thread_label(one.process, one.thread) for one in tables),
+        f"Of {len(profile.tables)} threads, the {len(tables)} with most time can be chosen."
+        if left_out
+        else "",
+    )
+    return Section(
+        "functions",
+        "Functions",
+        _answer(hot[0], profile, whole),
+        view,
+        data={"functions": _data(tables, places)},
+    )
+
+
+def _answer(hottest: HotFunction, profile: FunctionProfile, whole: int) -> str:
+    threads = len(profile.tables)
+    where = "the one thread" if threads == 1 else f"{threads} threads"
+    share = share_text(hottest.own_ns / whole) if whole else "0 %"
+    name = shorten(printable(hottest.function.name), 80)
+    return f"{name} took most: {share} of the {time_text(whole)} that {where} spent in functions."
+
+
+def _row(one: HotFunction, places: Places, scale: Scale, whole: int, most: int) -> Row:
+    processes = "1 process" if one.processes == 1 else f"{one.processes} processes"
+    threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
+    return Row(
+        name=shorten(printable(one.function.name), _NAME_LIMIT),
+        place=places.function(one.function),
+        origin=origin(one.function).value,
+        calls=count_text(one.calls),
+        own=scale.text(one.own_ns),
+        share=share_text(one.own_ns / whole) if whole else "not known",
+        total=scale.text(one.total_ns),
+        bar=round(100 * one.own_ns / most) if most else 0,
+        seen=threads if one.processes == 1 else f"{threads} in {processes}",
+        keys=(one.calls, one.own_ns, one.total_ns),
+    )
+
+
+def _biggest(profile: FunctionProfile) -> list[FunctionTable]:
+    def time_ns(table: FunctionTable) -> int:
+        return sum(row.own_ns for row in table.stats)
+
+    return sorted(profile.tables, key=time_ns, reverse=True)[:_TABLES]
+
+
+def _data(tables: list[FunctionTable], places: Places) -> dict[str, Any]:
+    """Lay the threads' own tables out for the script: names once, rows of numbers."""
+    numbers: dict[tuple[str, str, str], int] = {}
+    rows = []
+    for table in tables:
+        hottest = sorted(table.stats, key=lambda row: -row.own_ns)[:_ROWS]
+        rows.append(
+            {
+                "whole": sum(row.own_ns for row in table.stats),
+                "functions": len(table.stats),
+                "rows": [
+                    [
+                        numbers.setdefault(
+                            (
+                                shorten(printable(row.function.name), _NAME_LIMIT),
+                                places.function(row.function),
+                                origin(row.function).value,
+                            ),
+                            len(numbers),
+                        ),
+                        row.calls,
+                        row.own_ns,
+                        row.total_ns,
+                    ]
+                    for row in hottest
+                ],
+            }
+        )
+    return {"functions": list(numbers), "threads": rows}

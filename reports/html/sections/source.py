@@ -1,0 +1,246 @@
+"""Source: the watched lines with their hits, time and memory beside them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from concurtrace.model.recording import LineProfile, MemoryLines, Recording
+from concurtrace.model.report import HotLine, Report
+from concurtrace.units import count_text, share_text, size_text, time_text
+
+from ..._scale import Scale
+from ..._text import Places, printable, shorten
+from ..._words import Absence, absence
+from ..section import Section
+
+_LINES = 3_000
+"""How many source lines the page holds; functions beyond it are told by name."""
+_LONGEST_FUNCTION = 500
+_LINE_LIMIT = 300
+_OPEN = 4
+_HEAT = (0.6, 0.3, 0.1, 0.03)
+"""From which share of the hottest line's time on a line has heat 5, 4, 3, 2; any time is 1."""
+
+_Key = tuple[str, int]
+
+
+@dataclass
+class Figures:
+    """What was recorded of one line, over all processes."""
+
+    hits: int = 0
+    time_ns: int = 0
+    increment_bytes: int | None = None
+    timed: bool = False
+
+
+@dataclass
+class Watched:
+    """A watched function while its lines are gathered."""
+
+    file: str
+    name: str
+    lines: dict[int, Figures] = field(default_factory=lambda: defaultdict(Figures))
+
+    @property
+    def time_ns(self) -> int:
+        """The time of all its lines."""
+        return sum(one.time_ns for one in self.lines.values())
+
+    @property
+    def length(self) -> int:
+        """How many lines of source it has, from its first recorded one to its last."""
+        return max(self.lines) - min(self.lines) + 1
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of source with texts beside it; ``heat`` 0 to 5."""
+
+    number: int
+    heat: int
+    hits: str
+    time: str
+    share: str
+    memory: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A function with its lines; ``lost`` says why they are not shown."""
+
+    name: str
+    place: str
+    time: str
+    memory: str
+    opened: bool
+    lines: tuple[Line, ...]
+    lost: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The functions, hottest first, with the units of their times and sizes."""
+
+    unit: str
+    size_unit: str
+    has_times: bool
+    has_memory: bool
+    blocks: tuple[Block, ...]
+    absent: tuple[Absence, ...]
+
+
+def build(report: Report) -> Section:
+    """Show the source with line heat."""
+    recording = report.recording
+    absent = _absences(report)
+    watched = _gather(recording.lines, recording.memory_lines)
+    if not watched:
+        return Section("source", "Source lines", absence=next(iter(absent), _nothing(report)))
+    return Section(
+        "source",
+        "Source lines",
+        _answer(report, watched),
+        _view(report, watched, absent),
+    )
+
+
+def _absences(report: Report) -> tuple[Absence, ...]:
+    recording = report.recording
+    parts = (
+        (recording.lines, "Time by line was", "lines"),
+        (recording.memory_lines, "Memory by line was", "memory"),
+    )
+    return tuple(absence(report, what, name) for part, what, name in parts if part is None)
+
+
+def _nothing(report: Report) -> Absence:
+    return Absence(
+        "No watched function was called.",
+        "Name functions that are, and record again:",
+        absence(report, "", "lines").command + " --lines MODULE:FUNCTION",
+    )
+
+
+def _gather(lines: LineProfile | None, memory: MemoryLines | None) -> list[Watched]:
+    """Bring the lines of both passes together, by function; the hottest function first."""
+    found: dict[tuple[str, str], Watched] = {}
+    owner: dict[_Key, Watched] = {}
+    for table in lines.tables if lines else ():
+        for row in table.lines:
+            place = found.setdefault((row.file, row.function), Watched(row.file, row.function))
+            figures = place.lines[row.line]
+            figures.hits += row.hits
+            figures.time_ns += row.time_ns
+            figures.timed = True
+            owner[row.file, row.line] = place
+    for grown in memory.lines if memory else ():
+        # The two tools may name a method differently: the line decides.
+        place = owner.get((grown.file, grown.line)) or found.setdefault(
+            (grown.file, grown.function), Watched(grown.file, grown.function)
+        )
+        figures = place.lines[grown.line]
+        figures.increment_bytes = (figures.increment_bytes or 0) + grown.increment_bytes
+    return sorted(found.values(), key=lambda one: (-one.time_ns, one.file, min(one.lines)))
+
+
+def _answer(report: Report, watched: list[Watched]) -> str:
+    whole = sum(one.time_ns for one in watched)
+    hottest: HotLine | None = next(iter(report.hot.lines), None)
+    many = "One function was" if len(watched) == 1 else f"{len(watched)} functions were"
+    if hottest is None or not hottest.time_ns or not whole:
+        return f"{many} watched line by line."
+    place = Places.of_run(report.run_path).line(hottest.file, hottest.line)
+    return (
+        f"{many} watched line by line; the line with most time is {place} with"
+        f" {time_text(hottest.time_ns)} in {count_text(hottest.hits)} hits."
+    )
+
+
+def _view(report: Report, watched: list[Watched], absent: tuple[Absence, ...]) -> View:
+    recording = report.recording
+    figures = [one for place in watched for one in place.lines.values()]
+    times = Scale.for_times(one.time_ns for one in figures)
+    sizes = Scale.for_sizes(one.increment_bytes or 0 for one in figures)
+    table = _Table(report, times, sizes, max(one.time_ns for one in figures), _sources(recording))
+    blocks, budget = [], _LINES
+    for number, place in enumerate(watched):
+        budget -= min(place.length, _LONGEST_FUNCTION)
+        blocks.append(table.block(place, opened=number < _OPEN, fits=budget >= 0))
+    return View(
+        times.unit,
+        sizes.unit,
+        recording.lines is not None,
+        recording.memory_lines is not None,
+        tuple(blocks),
+        absent,
+    )
+
+
+def _sources(recording: Recording) -> dict[str, tuple[str, ...]]:
+    parts = (recording.lines, recording.memory_lines)
+    return {
+        source.file: source.lines for part in parts if part is not None for source in part.sources
+    }
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What every row of the tables is made with."""
+
+    report: Report
+    times: Scale
+    sizes: Scale
+    hottest_ns: int
+    sources: dict[str, tuple[str, ...]]
+
+    def block(self, place: Watched, *, opened: bool, fits: bool) -> Block:
+        """Show a function; without lines where there is no source or no room."""
+        first, last = min(place.lines), min(max(place.lines), min(place.lines) + _LONGEST_FUNCTION)
+        source = self.sources.get(place.file)
+        lost = ""
+        if source is None:
+            lost = "Its source was not found when it was recorded; line numbers are still exact."
+        elif not fits:
+            lost = "Left out to keep this page small: watch fewer functions with --lines to see it."
+        elif last < max(place.lines):
+            lost = f"Only its first {_LONGEST_FUNCTION} lines are shown."
+        numbers = range(first, last + 1) if source is not None else sorted(place.lines)
+        whole = sum(one.time_ns for one in place.lines.values())
+        return Block(
+            name=shorten(printable(place.name), 160),
+            place=Places.of_run(self.report.run_path).line(place.file, first),
+            time=time_text(place.time_ns),
+            memory=size_text(self._added(place)) if self._added(place) > 0 else "",
+            opened=opened,
+            lines=tuple(self._line(place, number, whole, source) for number in numbers)
+            if fits
+            else (),
+            lost=lost,
+        )
+
+    @staticmethod
+    def _added(place: Watched) -> int:
+        return sum(one.increment_bytes or 0 for one in place.lines.values())
+
+    def _line(
+        self, place: Watched, number: int, whole: int, source: tuple[str, ...] | None
+    ) -> Line:
+        one = place.lines.get(number, Figures())
+        text = source[number - 1] if source is not None and number <= len(source) else ""
+        grown = one.increment_bytes
+        return Line(
+            number=number,
+            heat=self._heat(one.time_ns),
+            hits=count_text(one.hits) if one.hits else "",
+            time=self.times.text(one.time_ns) if one.hits else "",
+            share=share_text(one.time_ns / whole) if one.time_ns and whole else "",
+            memory=f"{'+' if grown > 0 else ''}{self.sizes.text(grown)}" if grown else "",
+            text=shorten(printable(text.rstrip().expandtabs(4)), _LINE_LIMIT),
+        )
+
+    def _heat(self, time_ns: int) -> int:
+        if time_ns <= 0:
+            return 0
+        share = time_ns / self.hottest_ns
+        return next((5 - rank for rank, limit in enumerate(_HEAT) if share >= limit), 1)

@@ -1,0 +1,44 @@
+// The page itself: what needs scripts appears, the theme button, the current section, printing.
+"use strict";
+(() => {
+  for (const one of document.querySelectorAll(".needs-script")) one.removeAttribute("hidden");
+
+  const button = CT.find("theme");
+  const root = document.documentElement;
+  const next = /** @type {Record<string, string>} */ ({ auto: "light", light: "dark", dark: "auto" });
+  const current = () => root.dataset.theme ?? "auto";
+  const label = () => { button.textContent = `Theme: ${current()}`; };
+  function turn() {
+    const theme = next[current()];
+    if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
+    try {
+      localStorage.setItem("concurtrace-theme", theme);
+    } catch {
+      // Storage may be blocked for files: the choice lasts as long as the page.
+    }
+    label();
+    document.dispatchEvent(new Event("ct:theme"));
+  }
+  button.addEventListener("click", turn);
+  label();
+
+  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href")?.slice(1), link]));
+  const visible = new Set();
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) visible[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+    const first = [...links.keys()].find((id) => visible.has(id));
+    for (const [id, link] of links) {
+      if (id === first) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+    }
+  }, { rootMargin: "-10% 0px -60% 0px" });
+  for (const section of document.querySelectorAll("main > section")) watcher.observe(section);
+
+  const opened = /** @type {HTMLDetailsElement[]} */ ([]);
+  addEventListener("beforeprint", () => {
+    for (const one of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details:not([open])"))) {
+      one.open = true;
+      opened.push(one);
+    }
+  });
+  addEventListener("afterprint", () => { for (const one of opened.splice(0)) one.open = false; });
+})();
