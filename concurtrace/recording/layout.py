@@ -32,7 +32,7 @@ DUR_BITS = 40
 
 # Header status, flags of the header, of a slot and of a process row.
 ALIVE, EXITED, EXECED = 1, 2, 3
-H_FREE_THREADED, H_NO_STACKS, H_DISK_FULL, H_BUDGET_USED = 1, 2, 4, 8
+H_FREE_THREADED, H_NO_STACKS, H_DISK_FULL, H_BUDGET_USED, H_TABLE_FULL = 1, 2, 4, 8, 32
 T_USED, T_MAIN, T_PYTHON, T_ENDED = 1, 2, 4, 8
 P_REAPED, P_ENDED_SELF, P_PYTHON, P_SELF_REPORTED, P_DEAD_ROW = 1, 2, 4, 8, 16
 
@@ -75,6 +75,10 @@ REASON_OF = {
     33: Reason.SLEEP,
     34: Reason.CHILD,
     35: Reason.JOIN,
+    40: Reason.PREEMPTED,
+    41: Reason.HOLDING_GIL,
+    42: Reason.WOKEN,
+    43: Reason.THROTTLED,
     48: Reason.NATIVE_LOCK,
 }
 

@@ -1,0 +1,194 @@
+"""Lay the kernel's switch records over the recorder's spans: who really was on a core.
+
+The recorder sees calls, the kernel sees cores. Where a thread in no call was off its core because
+another took it, it was RUNNABLE; where a thread in a call was on a core, it did not wait.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import NO_CORE, Left, OnCore, SpanFlag, Spans, Times
+
+SPLIT_NS = 10_000
+"""Pieces shorter than this stay with the span they lie in: entering and leaving a call takes a
+few microseconds on a core, and no total of a thread moves by it."""
+
+_OFF_ASLEEP, _OFF_PREEMPTED, _ON = 0, 1, 2
+_RUNNING, _NOGIL = State.RUNNING.code, State.RUNNING_NOGIL.code
+_RUNNABLE, _GIL_WAIT = State.RUNNABLE.code, State.GIL_WAIT.code
+# On a core in spite of the call: for the GIL and for a first instruction it waits all the same.
+_KEEPS_WAITING = (_GIL_WAIT, State.STARTING.code, State.RUNNABLE.code, State.UNKNOWN.code)
+
+
+@dataclass(frozen=True, eq=False)
+class Releases:
+    """When one thread let go of the GIL, and since when its spans leave a gap that matters.
+
+    In a gap lie folded spans, and among them there may be a hold.
+    """
+
+    times_ns: Times
+    gaps_ns: Times
+
+    def last_before(self, times_ns: Times) -> Times:
+        """Return the last release at or before each time; -1 = not known."""
+        if not len(self.times_ns):
+            return np.full(len(times_ns), -1, np.int64)
+        places = np.searchsorted(self.times_ns, times_ns, side="right") - 1
+        found = np.where(places >= 0, self.times_ns[np.maximum(places, 0)], -1)
+        hidden = np.searchsorted(self.gaps_ns, times_ns) > np.searchsorted(self.gaps_ns, found)
+        return np.where(hidden, -1, found)
+
+
+def releases_of(parts: list[Spans]) -> Releases:
+    """Find the ends of one thread's holds of the GIL among its stored spans."""
+    releases, gaps = [], []
+    for part, after in zip(parts, [*parts[1:], None], strict=True):
+        follows = part.start_ns[1:], (part.flags[1:] & SpanFlag.GIL_HELD) != 0
+        rest = (after.start_ns[:1], (after.flags[:1] & SpanFlag.GIL_HELD) != 0) if after else None
+        starts, held = (
+            follows if rest is None else tuple(map(np.concatenate, zip(follows, rest, strict=True)))
+        )
+        ends = part.end_ns[: len(starts)]
+        pause = starts - ends
+        mine = (part.flags & SpanFlag.GIL_HELD) != 0
+        mine[: len(starts)] &= ~(held & (pause == 0))
+        releases.append(part.end_ns[mine])
+        gaps.append(ends[pause > SPLIT_NS // 2])
+    if not parts:
+        return Releases(np.empty(0, np.int64), np.empty(0, np.int64))
+    return Releases(np.concatenate(releases), np.concatenate(gaps))
+
+
+def lay_over(spans: Spans, on: OnCore) -> Spans:
+    """Split the spans of one thread by its stretches on cores; they cover the same time."""
+    if not len(spans) or not len(on):
+        return spans
+    return _merge(_judge(_cut(spans, on), on))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pieces:
+    """Spans cut at every switch; ``origin`` is the row of the span each piece was cut from."""
+
+    spans: Spans
+    origin: NDArray[np.intp]
+
+
+def _edges(on: OnCore) -> Times:
+    edges = np.empty(2 * len(on), np.int64)
+    edges[0::2], edges[1::2] = on.start_ns, on.end_ns
+    return edges
+
+
+def _cut(spans: Spans, on: OnCore) -> _Pieces:
+    edges = _edges(on)
+    first = np.searchsorted(edges, spans.start_ns, side="right")
+    inside = np.maximum(np.searchsorted(edges, spans.end_ns, side="left") - first, 0)
+    origin = np.repeat(np.arange(len(spans)), inside + 1)
+    # Number of each piece within its span, and the edge that it begins at.
+    ends = np.cumsum(inside + 1)
+    number = np.arange(len(origin)) - (ends - inside - 1)[origin]
+    edge = first[origin] + number
+    begins, stops = spans.start_ns[origin], spans.end_ns[origin]
+    starts = np.where(
+        number > 0, edges[np.minimum(np.maximum(edge - 1, 0), len(edges) - 1)], begins
+    )
+    halts = np.where(number < inside[origin], edges[np.minimum(edge, len(edges) - 1)], stops)
+    cut = replace(spans.take(origin), start_ns=starts, end_ns=halts)
+    kept = (halts > starts) | (inside[origin] == 0)
+    return _Pieces(cut.take(kept), origin[kept])
+
+
+def _judge(pieces: _Pieces, on: OnCore) -> _Pieces:
+    """Give every piece its state by where the thread was."""
+    spans, origin = pieces.spans, pieces.origin
+    place = np.searchsorted(_edges(on), spans.start_ns, side="right")
+    stretch = np.minimum(np.maximum(place - 1, 0) // 2, len(on) - 1)
+    where = np.where(place % 2 == 1, _ON, _OFF_ASLEEP)
+    left = on.left[stretch]
+    where[(place % 2 == 0) & (left == Left.PREEMPTED.value)] = _OFF_PREEMPTED
+    # Before the first record and behind a lost one nothing is known: as if on its core.
+    unknown = (place == 0) | ((place % 2 == 0) & (left == Left.STILL_ON.value))
+    where[unknown] = _ON
+    core = np.where((place % 2 == 1), on.core[stretch], NO_CORE)
+    state, reason = _states(spans, where, unknown)
+    short = (spans.dur_ns < SPLIT_NS) & ~_whole(origin)
+    state[short], reason[short] = spans.state[short], spans.reason[short]
+    running = np.isin(state, (_RUNNING, _NOGIL))
+    core[~running] = NO_CORE
+    return _Pieces(replace(spans, state=state, reason=reason, core=core.astype(np.int16)), origin)
+
+
+def _whole(origin: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell which pieces are their whole span."""
+    alone = np.ones(len(origin), bool)
+    same = origin[1:] == origin[:-1]
+    alone[1:] &= ~same
+    alone[:-1] &= ~same
+    return alone
+
+
+def _states(
+    spans: Spans, where: NDArray[np.int_], unknown: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    state, reason = spans.state.copy(), spans.reason.copy()
+    held = (spans.flags & SpanFlag.GIL_HELD) != 0
+    running = np.isin(state, (_RUNNING, _NOGIL))
+    waiting = ~running & ~np.isin(state, _KEEPS_WAITING)
+    busy = waiting & (where == _ON) & ~unknown
+    state[busy] = np.where(held[busy], _RUNNING, _NOGIL)
+    ready = (running | waiting | (state == _GIL_WAIT)) & (where == _OFF_PREEMPTED)
+    state[ready] = _RUNNABLE
+    reason[ready] = np.where(held[ready], Reason.HOLDING_GIL.code, Reason.PREEMPTED.code)
+    # Asleep in no call that is known: a page that had to be read, or a library's own way to wait.
+    asleep = running & (where == _OFF_ASLEEP)
+    state[asleep] = np.where(held[asleep], State.GIL_BLOCKED.code, State.UNKNOWN.code)
+    reason[asleep] = Reason.OTHER.code
+    return state, reason
+
+
+def _merge(pieces: _Pieces) -> Spans:
+    """Join neighbouring pieces of one span that came out the same."""
+    spans, origin = pieces.spans, pieces.origin
+    running = np.isin(spans.state, (_RUNNING, _NOGIL))
+    fresh = np.ones(len(spans), bool)
+    fresh[1:] = (
+        (origin[1:] != origin[:-1])
+        | (spans.state[1:] != spans.state[:-1])
+        | (spans.reason[1:] != spans.reason[:-1])
+        | (running[1:] & (spans.core[1:] != spans.core[:-1]))
+    )
+    first = np.flatnonzero(fresh)
+    last = np.append(first[1:] - 1, len(spans) - 1)
+    return replace(spans.take(first), end_ns=spans.end_ns[last])
+
+
+def split_woken(spans: Spans, releases: Mapping[int, Releases]) -> Spans:
+    """Take out of waits for the GIL the time when it was free and only a core was missing.
+
+    ``releases`` are those of every thread by tid. The thread that let go of the GIL last before a
+    wait ended is the wait's waker, so nobody held it from then on.
+    """
+    waits = np.flatnonzero((spans.state == _GIL_WAIT) & (spans.waker != 0))
+    wakers, ends = spans.waker[waits], spans.end_ns[waits]
+    released = np.full(len(waits), -1, np.int64)
+    for tid in np.unique(wakers).tolist():
+        if tid in releases:
+            mine = wakers == tid
+            released[mine] = releases[tid].last_before(ends[mine])
+    late = (released > spans.start_ns[waits]) & (ends - released >= SPLIT_NS)
+    waits, released = waits[late], released[late]
+    if not len(waits):
+        return spans
+    ready = replace(spans.take(waits), start_ns=released)
+    ready.state[:] = _RUNNABLE
+    ready.reason[:] = Reason.WOKEN.code
+    stops = spans.end_ns.copy()
+    stops[waits] = released
+    both = Spans.joined([replace(spans, end_ns=stops), ready])
+    return both.take(np.argsort(both.start_ns, kind="stable"))

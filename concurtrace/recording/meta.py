@@ -1,0 +1,101 @@
+"""The interned things of one process file: strings, functions, stacks, objects."""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from concurtrace.model.recording import Function
+from concurtrace.recording import layout
+from concurtrace.recording.tables import LocalStacks
+
+MAX_ID = 1 << 24
+"""Ids have 24 bits in a span; a larger one can only be damage."""
+
+_WORD = struct.Struct("<I")
+_STRING = struct.Struct("<IIII")
+_CODE = struct.Struct("<IIIIIIQ")
+_STACK = struct.Struct("<IIIIII")
+_OBJECT = struct.Struct("<IIIIQQIIQQQQII")
+
+
+@dataclass(frozen=True)
+class LocalObject:
+    """An object record under the ids of its own file."""
+
+    kind: int
+    text: str
+    key: int
+    created_ns: int
+    created_stack: int
+    creator_tid: int
+    acquisitions: int
+    contended: int
+    wait_ns: int
+    hold_ns: int
+
+
+@dataclass
+class Meta:
+    """The interned things of one file; ``damaged`` counts records that could not be read."""
+
+    stacks: LocalStacks = field(default_factory=LocalStacks)
+    objects: dict[int, LocalObject] = field(default_factory=dict)
+    damaged: int = 0
+
+
+@dataclass
+class _Raw:
+    strings: dict[int, str] = field(default_factory=dict)
+    codes: list[tuple[int, int, int, int]] = field(default_factory=list)
+    frames: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    objects: list[tuple[int, ...]] = field(default_factory=list)
+    damaged: int = 0
+
+
+def read_meta(chunks: Iterable[bytes]) -> Meta:
+    """Decode META chunks, which may refer to each other in any order."""
+    raw = _Raw()
+    for chunk in chunks:
+        _walk(chunk, raw)
+    text = raw.strings
+    functions = {
+        number: Function(text.get(file, "?"), line, text.get(name, "?"))
+        for number, name, file, line in raw.codes
+    }
+    objects = {one[1]: LocalObject(one[2], text.get(one[3], ""), *one[4:12]) for one in raw.objects}
+    return Meta(LocalStacks(functions, raw.frames), objects, raw.damaged)
+
+
+def _walk(chunk: bytes, raw: _Raw) -> None:
+    at, end = 0, len(chunk)
+    while at + 4 <= end:
+        (word,) = _WORD.unpack_from(chunk, at)
+        size = word & 0x00FFFFFF
+        if word == 0:
+            return
+        if size < 8 or size % 8 or at + size > end:
+            raw.damaged += 1
+            return
+        if word & layout.META_READY:
+            try:
+                _record(chunk[at : at + size], (word >> 24) & 0x7F, raw)
+            except struct.error:
+                raw.damaged += 1
+        at += size
+
+
+def _record(record: bytes, kind: int, raw: _Raw) -> None:
+    number = struct.unpack_from("<I", record, 4)[0]
+    if not 0 < number < MAX_ID:
+        raw.damaged += 1
+    elif kind == layout.META_STACK:
+        _, _, parent, code, line, _ = _STACK.unpack_from(record)
+        raw.frames[number] = (parent, code, line)
+    elif kind == layout.META_STRING:
+        length = _STRING.unpack_from(record)[2]
+        raw.strings[number] = record[16 : 16 + length].decode("utf-8", "replace")
+    elif kind == layout.META_CODE:
+        _, _, name, file, line, _, _ = _CODE.unpack_from(record)
+        raw.codes.append((number, name, file, line))
+    elif kind == layout.META_OBJECT:
+        raw.objects.append(_OBJECT.unpack_from(record))

@@ -1,0 +1,238 @@
+"""Put processes together from what they, their parents and the registry wrote about them."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+
+from concurtrace.model.trace import EndedBy, Process
+from concurtrace.recording import layout
+from concurtrace.recording.files import Header
+from concurtrace.recording.shared import ProcessRow
+
+SLACK_NS = 1_000_000_000
+"""How far the clocks of two notes about one process may lie apart: a process registers itself
+after its recording began, on a busy machine much later."""
+
+
+@dataclass(frozen=True)
+class KnownProcess:
+    """What the registry of the run knows: names, which the recorder need not know.
+
+    ``threads`` maps tids to names.
+    """
+
+    pid: int
+    start_ns: int
+    name: str
+    started_by: str
+    threads: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Life:
+    """One process before its threads are counted: its images, the row its parent kept, its end.
+
+    ``images`` are indices of process files in order of time; none for a process without Python.
+    """
+
+    process: Process
+    images: tuple[int, ...]
+    known: KnownProcess | None
+
+
+def assemble(
+    headers: list[Header],
+    last_seen_ns: list[int],
+    rows: tuple[ProcessRow, ...],
+    known: Iterable[KnownProcess],
+    until_ns: int | None,
+) -> list[Life]:
+    """Return all processes in order of their start.
+
+    ``last_seen_ns`` is the last sign of life in each file; ``until_ns`` when the launcher stopped
+    watching, which is taken for the end of what has no other.
+    """
+    by_number = _merge(rows)
+    lives = []
+    for images in _group(headers):
+        row = by_number.get(headers[images[0]].process_row)
+        seen = max(last_seen_ns[image] for image in images)
+        lives.append(_python_life([headers[one] for one in images], images, row, seen, until_ns))
+    taken = {headers[image].process_row for life in lives for image in life.images}
+    unclaimed = {id(row): row for number, row in by_number.items() if number not in taken}
+    claimed = {id(by_number[number]) for number in taken if number in by_number}
+    lives += [_other_life(row, until_ns) for key, row in unclaimed.items() if key not in claimed]
+    lives.sort(key=lambda life: (life.process.start_ns, life.process.pid))
+    return _link(_name(lives, known))
+
+
+def _group(headers: list[Header]) -> list[tuple[int, ...]]:
+    """Put the images of one process together: an exec starts a new one under the same pid."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    newest: dict[int, tuple[int, int]] = {}
+    for image in sorted(range(len(headers)), key=lambda one: headers[one].start_ns):
+        header = headers[image]
+        key = (header.pid, header.process_row or -header.start_ns)
+        if header.start_method == layout.START_EXEC and not header.process_row:
+            key = newest.get(header.pid, key)
+        newest[header.pid] = key
+        groups.setdefault(key, []).append(image)
+    return [tuple(images) for images in groups.values()]
+
+
+def _merge(rows: tuple[ProcessRow, ...]) -> dict[int, ProcessRow]:
+    """Make one row of two that a process and its parent wrote; both numbers lead to it."""
+    found = {row.number: row for row in rows}
+    parents: dict[int, list[ProcessRow]] = defaultdict(list)
+    for row in rows:
+        if not row.flags & layout.P_SELF_REPORTED:
+            parents[row.pid].append(row)
+    for own in rows:
+        if not own.flags & layout.P_SELF_REPORTED:
+            continue
+        for told in parents[own.pid]:
+            if told.fork_ns <= own.start_ns and (not told.end_ns or told.end_ns >= own.start_ns):
+                both = replace(
+                    told,
+                    image_ns=own.image_ns or told.image_ns,
+                    end_ns=own.end_ns or told.end_ns,
+                    exit_code=own.exit_code if own.end_ns else told.exit_code,
+                    flags=(own.flags | told.flags) & ~layout.P_SELF_REPORTED,
+                    command=own.command or told.command,
+                )
+                found[own.number] = found[told.number] = both
+    return found
+
+
+def _python_life(
+    headers: list[Header],
+    images: tuple[int, ...],
+    row: ProcessRow | None,
+    seen_ns: int,
+    until_ns: int | None,
+) -> Life:
+    first, last = headers[0], headers[-1]
+    made = [t for t in (first.fork_ns, row.fork_ns if row else 0) if 0 < t <= first.start_ns]
+    ended = _ending(last, row)
+    end = ended.end_ns or max(seen_ns, until_ns or 0)
+    command = last.command
+    if row is not None and last.status == layout.EXECED and row.command:
+        command = row.command
+    method = row.start_method if row is not None else first.start_method
+    process = Process(
+        pid=first.pid,
+        parent_pid=first.ppid,
+        parent=None,
+        name=_title(command),
+        started_by=layout.START_WORDS.get(method, "subprocess"),
+        start_ns=min(made, default=first.start_ns),
+        end_ns=max(end, first.start_ns),
+        ended_by=ended.by,
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+        command=command,
+        first=0,
+        last=0,
+        creator_tid=first.creator_tid,
+        images=len(headers),
+        python=last.python.partition(" ")[0] or None,
+    )
+    return Life(process, images, None)
+
+
+def _other_life(row: ProcessRow, until_ns: int | None) -> Life:
+    ended = _ending(None, row)
+    process = Process(
+        pid=row.pid,
+        parent_pid=row.ppid,
+        parent=None,
+        name=PurePath(row.command[0]).name if row.command else "fork",
+        started_by=layout.START_WORDS.get(row.start_method, "subprocess"),
+        start_ns=row.start_ns,
+        end_ns=max(ended.end_ns or until_ns or 0, row.start_ns),
+        ended_by=ended.by,
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+        command=row.command,
+        first=0,
+        last=0,
+        creator_tid=row.creator_tid,
+    )
+    return Life(process, (), None)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    end_ns: int
+    by: EndedBy
+    exit_code: int | None = None
+    signal: int | None = None
+
+
+def _ending(header: Header | None, row: ProcessRow | None) -> _Ending:
+    """Find out how a process ended: its parent's word counts, its own is the more exact time."""
+    own_ns = header.end_ns if header is not None and header.status == layout.EXITED else 0
+    if row is not None and row.flags & layout.P_REAPED:
+        end_ns = own_ns or row.end_ns
+        if os.WIFSIGNALED(row.wait_status):
+            return _Ending(end_ns, EndedBy.SIGNAL, None, os.WTERMSIG(row.wait_status))
+        return _Ending(end_ns, EndedBy.EXIT, os.WEXITSTATUS(row.wait_status))
+    if own_ns and header is not None:
+        return _Ending(own_ns, EndedBy.EXIT, header.exit_code & 0xFF)
+    if row is not None and row.flags & layout.P_ENDED_SELF and row.end_ns:
+        return _Ending(row.end_ns, EndedBy.EXIT, row.exit_code & 0xFF)
+    return _Ending(0, EndedBy.UNKNOWN)
+
+
+def _name(lives: list[Life], known: Iterable[KnownProcess]) -> list[Life]:
+    """Give processes the names that the registry has for them."""
+    by_pid: dict[int, list[KnownProcess]] = defaultdict(list)
+    for one in known:
+        by_pid[one.pid].append(one)
+    named = []
+    for life in lives:
+        process = life.process
+        mine = [
+            one
+            for one in by_pid[process.pid]
+            if process.start_ns - SLACK_NS <= one.start_ns <= process.end_ns + SLACK_NS
+        ]
+        if not mine or not life.images:
+            named.append(life)
+            continue
+        # Of several images of one process the first tells how it was started.
+        mine.sort(key=lambda one: one.start_ns)
+        threads = {tid: name for one in mine for tid, name in one.threads.items()}
+        whole = replace(mine[-1], threads=threads)
+        process = replace(process, name=whole.name, started_by=mine[0].started_by)
+        named.append(replace(life, process=process, known=whole))
+    return named
+
+
+def _link(lives: list[Life]) -> list[Life]:
+    """Find every process's parent: the one that had the parent's pid when the child started."""
+    by_pid: dict[int, list[int]] = defaultdict(list)
+    for number, life in enumerate(lives):
+        by_pid[life.process.pid].append(number)
+    linked = []
+    for number, life in enumerate(lives):
+        process = life.process
+        # In order of start: the newest that is older than the child.
+        older = [one for one in by_pid[process.parent_pid] if one < number]
+        parent = older[-1] if older else None
+        linked.append(replace(life, process=replace(process, parent=parent)))
+    return linked
+
+
+def _title(command: tuple[str, ...]) -> str:
+    """Name a Python process that no registry knows, after what it runs."""
+    for place, part in enumerate(command[1:], start=1):
+        if part == "-c":
+            return "python -c"
+        if part == "-m":
+            return " ".join(command[place + 1 : place + 2]) or "python"
+        if not part.startswith("-"):
+            return PurePath(part).name
+    return PurePath(command[0]).name if command else "python"

@@ -1,0 +1,248 @@
+"""Read a whole recording: all process files, what they share, and what the watcher saw."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from concurtrace.errors import RunDataError
+from concurtrace.model.recording import Loss
+from concurtrace.model.trace import (
+    Folds,
+    Numbers,
+    ObjectKind,
+    OnCore,
+    Process,
+    Spans,
+    Thread,
+    Trace,
+    WaitObject,
+)
+from concurtrace.recording import cores, layout, threads
+from concurtrace.recording.files import ProcessFile, UnreadableError
+from concurtrace.recording.meta import LocalObject, Meta, read_meta
+from concurtrace.recording.processes import KnownProcess, Life, assemble
+from concurtrace.recording.reasons import Refiner
+from concurtrace.recording.shared import Shared, read_shared
+from concurtrace.recording.spans import Numbering, decode
+from concurtrace.recording.tables import StackTable
+from concurtrace.recording.threads import Draft
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known of a recording from elsewhere.
+
+    ``until_ns`` is when the launcher stopped watching; ``on_core`` comes from switch records.
+    """
+
+    known: tuple[KnownProcess, ...] = ()
+    until_ns: int | None = None
+    on_core: OnCore | None = None
+
+
+def read_trace(folder: Path, context: Context | None = None) -> Trace:
+    """Decode the recording in a folder; RunDataError if nothing of it can be read.
+
+    Files that are damaged or cut off give what can be read of them, and a loss that says so.
+    """
+    return _Reader(folder, context or Context()).read()
+
+
+class _Reader:
+    """One reading of a folder."""
+
+    def __init__(self, folder: Path, context: Context) -> None:
+        self.context = context
+        self.losses: list[Loss] = []
+        self.files = self._open(sorted(folder.glob("*-*.ctr")))
+        self.shared = self._shared(folder)
+        self.stacks = StackTable()
+        self.objects: list[WaitObject] = [WaitObject(ObjectKind.OTHER, 0, 0)]
+
+    def _open(self, paths: Iterable[Path]) -> list[ProcessFile]:
+        found, refused = [], []
+        for path in paths:
+            try:
+                found.append(ProcessFile(path))
+            except UnreadableError as error:
+                refused.append((path, error))
+        if refused and not found:
+            raise RunDataError(f"{refused[0][0]} can't be used: {refused[0][1]}.")
+        self.losses += [Loss(f"process file {path.name}", str(why)) for path, why in refused]
+        return found
+
+    def _shared(self, folder: Path) -> Shared:
+        try:
+            return read_shared(folder)
+        except UnreadableError as error:
+            self.losses.append(Loss("the table of processes", str(error)))
+            return Shared()
+
+    def read(self) -> Trace:
+        lives = assemble(
+            [file.header for file in self.files],
+            [_last_seen_ns(file) for file in self.files],
+            self.shared.rows,
+            self.context.known,
+            self.context.until_ns,
+        )
+        drafts: list[Draft] = []
+        processes: list[Process] = []
+        for number, life in enumerate(lives):
+            first = len(drafts)
+            for image in life.images:
+                drafts += self._image(number, life, self.files[image], len(drafts))
+            processes.append(_with_threads(life.process, first, len(drafts)))
+        self._tell_losses()
+        self.files.clear()
+        stacks = self.stacks.finish()
+        refiner = Refiner(stacks)
+        for one in drafts:
+            for part in one.parts:
+                refiner.refine(part)
+        self._lay_over(drafts)
+        rows, spans = _join(drafts)
+        return Trace(
+            processes=tuple(processes),
+            threads=rows,
+            spans=spans,
+            start_ns=min((one.start_ns for one in processes), default=0),
+            end_ns=max((one.end_ns for one in processes), default=0),
+            folds=Folds.joined([folds for one in drafts for folds in one.folds]),
+            stacks=stacks,
+            objects=tuple(self.objects),
+            on_core=self.context.on_core,
+            gil=self.has_gil,
+            min_span_ns=self.thresholds,
+            losses=tuple(self.losses),
+        )
+
+    def _image(self, process: int, life: Life, file: ProcessFile, row: int) -> list[Draft]:
+        """Decode one process file into drafts of its threads, the first of which gets ``row``."""
+        meta = read_meta(file.meta())
+        stacks = self.stacks.add(meta.stacks)
+        numbering = Numbering(stacks, self._objects(meta, process, stacks))
+        header = file.header
+        end_ns = header.end_ns if header.status != layout.ALIVE else 0
+        span_ns = (header.start_ns, max(end_ns or life.process.end_ns, header.start_ns))
+        names = life.known.threads if life.known is not None else {}
+        drafts: list[Draft] = []
+        for slot in file.slots:
+            decoded = decode(
+                file.records(int(slot["index"])),
+                row + len(drafts),
+                header.start_ns,
+                threads.bound_ns(span_ns[1]),
+                numbering,
+            )
+            drafts.append(threads.draft(row + len(drafts), process, slot, decoded, span_ns, names))
+        file.let_go()
+        damaged = meta.damaged + sum(one.dropped for one in drafts) + file.missing_chunks
+        if damaged:
+            why = "the file is cut off" if file.missing_chunks else "parts of the file are damaged"
+            self.losses.append(Loss(f"records of process {header.pid}", f"{why} ({damaged})"))
+        return drafts
+
+    def _objects(self, meta: Meta, process: int, stacks: Numbers) -> Numbers:
+        table = np.zeros(max(meta.objects, default=0) + 1, np.uint32)
+        for number, one in meta.objects.items():
+            table[number] = len(self.objects)
+            self.objects.append(_object(one, process, stacks))
+        return table
+
+    def _lay_over(self, drafts: list[Draft]) -> None:
+        on_core = self.context.on_core
+        if on_core is not None:
+            tids = on_core.tid
+            for one in drafts:
+                low, high = np.searchsorted(tids, [one.tid, one.tid + 1])
+                mine = on_core.take(slice(int(low), int(high)))
+                one.parts = [cores.lay_over(part, mine) for part in one.parts]
+        releases = {one.tid: cores.releases_of(one.parts) for one in drafts}
+        for one in drafts:
+            one.parts = [cores.split_woken(part, releases) for part in one.parts]
+
+    @property
+    def has_gil(self) -> bool:
+        return self._gil
+
+    def _tell_losses(self) -> None:
+        headers = [file.header for file in self.files]
+        self._gil = not any(one.flags & layout.H_FREE_THREADED for one in headers)
+        lowest = min((one.min_span_ns for one in headers), default=0)
+        self.thresholds = lowest, max((one.now_min_span_ns for one in headers), default=0)
+        for header in headers:
+            self.losses += _losses_of(header)
+        if self.shared.lost_rows > 0:
+            self.losses.append(Loss(f"{self.shared.lost_rows} processes", "the table was full"))
+
+
+def _losses_of(header: Any) -> list[Loss]:
+    who = f"process {header.pid}"
+    found = []
+    if header.flags & layout.H_NO_STACKS:
+        reason = f"the layout of Python {header.python.partition(' ')[0]} is not known"
+        found.append(Loss(f"Python stacks of {who}", reason))
+    if header.flags & layout.H_DISK_FULL:
+        found.append(Loss(f"single spans of {who}", "its file could not grow: totals are exact"))
+    if header.flags & layout.H_BUDGET_USED:
+        found.append(Loss(f"single spans of {who}", "the size limit was reached: totals are exact"))
+    if header.lost_threads:
+        found.append(Loss(f"{header.lost_threads} threads of {who}", "the file had no room"))
+    if header.lost_stacks:
+        found.append(Loss(f"{header.lost_stacks} Python stacks of {who}", "the table was full"))
+    if header.lost_objects:
+        what = f"{header.lost_objects} locks or descriptors of {who}"
+        found.append(Loss(what, "the table was full"))
+    return found
+
+
+def _last_seen_ns(file: ProcessFile) -> int:
+    times = [int(file.header.end_ns), int(file.header.start_ns)]
+    for name in ("since_ns", "end_ns", "start_ns"):
+        values = file.slots[name]
+        if len(values):
+            times.append(int(values.max()))
+    # A damaged time would stretch the whole trace.
+    return max(time for time in times if time < file.header.start_ns + (1 << 56))
+
+
+def _with_threads(process: Process, first: int, last: int) -> Process:
+    values = {one.name: getattr(process, one.name) for one in fields(process)}
+    return Process(**{**values, "first": first, "last": last})
+
+
+def _object(one: LocalObject, process: int, stacks: Numbers) -> WaitObject:
+    created = int(stacks[one.created_stack]) if one.created_stack < len(stacks) else 0
+    return WaitObject(
+        kind=layout.KIND_OF.get(one.kind, ObjectKind.OTHER),
+        process=process,
+        key=one.key,
+        text=one.text,
+        created_ns=one.created_ns,
+        created_stack=created,
+        creator_tid=one.creator_tid,
+        acquisitions=one.acquisitions,
+        contended=one.contended,
+        wait_ns=one.wait_ns,
+        hold_ns=one.hold_ns,
+    )
+
+
+def _join(drafts: list[Draft]) -> tuple[tuple[Thread, ...], Spans]:
+    """Finish the threads and lay their spans end to end, a column at a time to save memory."""
+    finished, first = [], 0
+    for one in drafts:
+        last = first + sum(map(len, one.parts))
+        finished.append(threads.finish(one, first, last))
+        first = last
+    names = [one.name for one in fields(Spans)]
+    columns = {name: [getattr(p, name) for one in drafts for p in one.parts] for name in names}
+    for one in drafts:
+        one.parts.clear()
+    if not columns[names[0]]:
+        return tuple(finished), Spans.empty()
+    return tuple(finished), Spans(*(np.concatenate(columns.pop(name)) for name in names))
