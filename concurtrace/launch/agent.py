@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from concurtrace.launch.on_import import on_import
+from concurtrace.on_import import on_import
 
 if TYPE_CHECKING:
     from concurtrace.instruments import Probe

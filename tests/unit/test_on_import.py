@@ -11,7 +11,7 @@ def run(code: str) -> str:
 
 def test_it_calls_back_after_the_import() -> None:
     code = (
-        "from concurtrace.launch.on_import import on_import\n"
+        "from concurtrace.on_import import on_import\n"
         "on_import('colorsys', lambda module: print('seen', hasattr(module, 'rgb_to_hls')))\n"
         "print('before')\nimport colorsys\nprint(type(colorsys.__loader__).__name__)"
     )
@@ -20,7 +20,7 @@ def test_it_calls_back_after_the_import() -> None:
 
 def test_it_calls_back_at_once_for_what_is_there() -> None:
     code = (
-        "import colorsys\nfrom concurtrace.launch.on_import import on_import\n"
+        "import colorsys\nfrom concurtrace.on_import import on_import\n"
         "on_import('colorsys', lambda module: print(module.__name__))"
     )
     assert run(code) == "colorsys"
@@ -28,7 +28,7 @@ def test_it_calls_back_at_once_for_what_is_there() -> None:
 
 def test_a_module_that_does_not_exist_fails_as_ever() -> None:
     code = (
-        "from concurtrace.launch.on_import import on_import\n"
+        "from concurtrace.on_import import on_import\n"
         "on_import('no_such_module', print)\n"
         "try:\n    import no_such_module\nexcept ModuleNotFoundError as e:\n    print(e.name)"
     )
