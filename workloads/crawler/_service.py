@@ -37,15 +37,18 @@ def _start(messages: IO[str]) -> "subprocess.Popen[str]":
         name: value for name, value in os.environ.items()
         if not name.startswith("CONCURTRACE_") and name != "LD_PRELOAD"
     }
-    return subprocess.Popen(
-        COMMAND,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=messages,
-        text=True,
-        process_group=0,  # a Ctrl-C on the terminal is not meant for it
-    )
+    try:
+        return subprocess.Popen(
+            COMMAND,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            text=True,
+            process_group=0,  # a Ctrl-C on the terminal is not meant for it
+        )
+    except OSError as error:
+        raise ServiceError(f"the site's server could not be started: {error}") from error
 
 
 def _introduce(server: "subprocess.Popen[str]", work: Work, messages: IO[str]) -> str:

@@ -100,7 +100,7 @@ class Crew:
     def _ended(self, pipe: Connection) -> ChildProcessError:
         worker = self.workers[pipe]
         worker.join()
-        return ChildProcessError(f"{worker.name} ended before its work, exit code {worker.exitcode}")
+        return ChildProcessError(f"{worker.name} died at its work, exit code {worker.exitcode}")
 
 
 class WorkerError(Exception):
