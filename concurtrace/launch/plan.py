@@ -13,6 +13,7 @@ from concurtrace.model.run import Target, TargetKind, Value
 from concurtrace.workload import (
     HANG_LIMIT_S,
     NO_FAULT,
+    Fault,
     FaultOutcome,
     Mode,
     Parameter,
@@ -83,7 +84,45 @@ def workload_target(
         if key not in parameters:
             raise UsageError(discovery.unknown(f"parameter of {name}", key, parameters))
         values[key] = check_value(parameters[key], raw)
-    return Target(TargetKind.WORKLOAD, name, mode or workload.default_mode, (), values)
+    mode = mode or workload.default_mode
+    fault = _check_fault(workload, mode, values, given)
+    _check_variant(workload, mode, values, given, fault)
+    return Target(TargetKind.WORKLOAD, name, mode, (), values)
+
+
+def _check_fault(
+    workload: Workload, mode: str, values: dict[str, Value], given: Mapping[str, str | int]
+) -> Fault | None:
+    """Find the wanted fault and take on its variant; UsageError where they don't go together."""
+    fault = {one.name: one for one in workload.faults}.get(str(values.get("fault", NO_FAULT)))
+    if fault is None:
+        return None
+    if fault.modes and mode not in fault.modes:
+        raise UsageError(f"Fault {fault.name} is for mode {', '.join(fault.modes)}, not {mode}.")
+    if fault.variant is not None:
+        if given.get("variant", fault.variant) != fault.variant:
+            raise UsageError(
+                f"Fault {fault.name} is for variant {fault.variant}, not {given['variant']}."
+            )
+        values["variant"] = fault.variant
+    return fault
+
+
+def _check_variant(
+    workload: Workload,
+    mode: str,
+    values: dict[str, Value],
+    given: Mapping[str, str | int],
+    fault: Fault | None,
+) -> None:
+    """Take the mode's first variant where none is named; UsageError for one of other modes."""
+    able = [one.name for one in workload.variants if not one.modes or mode in one.modes]
+    if not workload.variants or values["variant"] in able:
+        return
+    if "variant" in given or fault is not None or not able:
+        shown = ", ".join(able) or "none"
+        raise UsageError(f"Mode {mode} has no variant {values['variant']}. It has: {shown}.")
+    values["variant"] = able[0]
 
 
 def _check_installed(name: str, mode: Mode) -> None:
