@@ -7,8 +7,6 @@ from concurtrace.units import NS_PER_MS, NS_PER_S, NS_PER_US, count_text
 
 _TIMES = ((NS_PER_S, "s"), (NS_PER_MS, "ms"), (NS_PER_US, "µs"), (1, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
-_ENOUGH = 10
-"""The largest value of a column is at least this in its unit, so that small ones keep digits."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,13 @@ class Scale:
     @classmethod
     def for_times(cls, values_ns: Iterable[int]) -> "Scale":
         """Choose a unit of time; values in nanoseconds."""
-        return _choose(values_ns, _TIMES)
+        # The largest is ten units at least, so that the small ones keep some digits.
+        return _choose(values_ns, _TIMES, 10)
 
     @classmethod
     def for_sizes(cls, values_bytes: Iterable[int]) -> "Scale":
         """Choose a unit of memory; values in bytes."""
-        return _choose(values_bytes, _SIZES)
+        return _choose(values_bytes, _SIZES, 1)
 
     def text(self, value: float) -> str:
         """Format a value without the unit; one too small for the column is told to be so."""
@@ -41,10 +40,10 @@ class Scale:
         return f"{sign}{count_text(int(whole))}{dot}{rest}"
 
 
-def _choose(values: Iterable[int], steps: tuple[tuple[int, str], ...]) -> Scale:
+def _choose(values: Iterable[int], steps: tuple[tuple[int, str], ...], least: int) -> Scale:
     largest = max((abs(value) for value in values), default=0)
     for size, unit in steps:
-        if largest >= _ENOUGH * size:
+        if largest >= least * size:
             shown = largest / size
             decimals = 1 if shown >= 100 else 2
             return Scale(unit, size, 0 if size == 1 else decimals)

@@ -1,5 +1,6 @@
 """Memory and core use over time, summed up for every report."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -31,24 +32,24 @@ def total_memory(usage: MemoryUsage, measure: str | None = None) -> Total:
     """Add up the processes alive at each moment: ``PSS`` where it could be read, else ``RSS``.
 
     PSS counts a page shared by N processes as 1/N in each, so it may be added up; a sum of RSS
-    counts it N times (proc(5), smaps). A process counts from its first to its last sample.
+    counts it N times (proc(5), smaps). A process counts from its first sample to one interval
+    after its last.
     """
     measure = measure or ("PSS" if _has_pss(usage) else "RSS")
-    changes: list[tuple[int, int, int | None]] = []
+    changes: defaultdict[int, list[tuple[int, int | None]]] = defaultdict(list)
     for number, one in enumerate(usage.series):
-        values = _values(one, measure)
-        changes.extend(zip(one.times_ns, [number] * len(values), values, strict=True))
+        for at_ns, value in zip(one.times_ns, _values(one, measure), strict=True):
+            changes[at_ns].append((number, value))
         if one.times_ns:
-            changes.append((one.times_ns[-1] + usage.interval_ns, number, None))
-    # At one time, new values come before processes that go: a baton handed over is no gap.
-    changes.sort(key=lambda change: (change[0], change[2] is None))
+            changes[one.times_ns[-1] + usage.interval_ns].append((number, None))
     current: dict[int, int] = {}
     sums: dict[int, tuple[int, int]] = {}
-    for at_ns, number, value in changes:
-        if value is None:
-            current.pop(number, None)
-        else:
-            current[number] = value
+    for at_ns in sorted(changes):
+        for number, read in changes[at_ns]:
+            if read is None:
+                del current[number]
+            else:
+                current[number] = read
         if current:
             sums[at_ns] = (sum(current.values()), len(current))
     return Total(
@@ -69,16 +70,20 @@ def peak_memory(usage: MemoryUsage, measure: str | None = None) -> Peak | None:
 
 
 def _has_pss(usage: MemoryUsage) -> bool:
-    return all(value is not None for one in usage.series for value in one.pss_bytes)
+    return all(any(value is not None for value in one.pss_bytes) for one in usage.series)
 
 
 def _values(series: MemorySeries, measure: str) -> list[int]:
     if measure == "RSS":
         return list(series.rss_bytes)
-    return [
-        rss if pss is None else pss
-        for rss, pss in zip(series.rss_bytes, series.pss_bytes, strict=True)
-    ]
+    pairs = list(zip(series.rss_bytes, series.pss_bytes, strict=True))
+    # PSS is read less often: between its readings, what others share is taken to stay as it was.
+    shared = next(rss - pss for rss, pss in pairs if pss is not None)
+    values = []
+    for rss, pss in pairs:
+        shared = shared if pss is None else rss - pss
+        values.append(max(0, rss - shared))
+    return values
 
 
 def interval_lengths(cores: CoreUsage) -> list[int]:

@@ -38,7 +38,8 @@ class Terminal:
             _memory_lines(report),
             _notes(report),
         )
-        return "\n\n".join("\n".join(block) for block in blocks if block)
+        # Whatever the target named, no line may hold what a terminal obeys.
+        return "\n\n".join("\n".join(map(printable, block)) for block in blocks if block)
 
 
 def _outcome(said: Verdict) -> list[str]:

@@ -65,9 +65,17 @@ def _templates() -> Environment:
         loader=FileSystemLoader(_HERE / "templates", encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _finalize(value: Any) -> Any:
+    """Make every text printable; None is refused, for a page says in words what is not there."""
+    if value is None:
+        raise TypeError("a template shows a value that is None")
+    return printable(value) if type(value) is str else value
 
 
 def _style() -> str:

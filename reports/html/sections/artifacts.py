@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from concurtrace.model.report import Report
 from concurtrace.units import count_text, size_text
 
-from ..._text import printable, without_home
+from ..._text import without_home
 from ..._words import absence
 from ..section import Section
 
@@ -33,10 +33,10 @@ def build(report: Report) -> Section:
     """List the files that other tools open."""
     rows = tuple(
         Row(
-            printable(one.name),
-            printable(one.path),
+            one.name,
+            one.path,
             size_text(one.size_bytes),
-            printable(without_home(one.how_to_open)),
+            without_home(one.how_to_open),
         )
         for one in report.artifacts
     )
@@ -48,7 +48,7 @@ def build(report: Report) -> Section:
         "artifacts",
         "Files for other tools",
         f"{many} of this run can be opened with other tools; nothing is sent anywhere.",
-        View(printable(without_home(report.run_path)), rows, _trace(report)),
+        View(without_home(report.run_path), rows, _trace(report)),
     )
 
 

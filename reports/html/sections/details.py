@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from concurtrace.model.report import Report
 from concurtrace.units import time_text
 
-from ..._text import mask_arguments, printable, shorten, without_home
+from ..._text import mask_arguments, shorten, without_home
 from ..._words import command_line
 from ..section import Section
 
@@ -28,12 +28,11 @@ def build(report: Report) -> Section:
     return Section(
         "details",
         "Run details",
-        f"Recorded with concurtrace {printable(report.environment.concurtrace)} on"
-        f" {printable(report.started_at)}.",
+        f"Recorded with concurtrace {report.environment.concurtrace} on {report.started_at}.",
         View(
             shorten(command_line(report.target), _LIMIT),
             _rows(report),
-            tuple((printable(n), printable(v)) for n, v in report.environment.packages.items()),
+            tuple(report.environment.packages.items()),
             _observed(report),
             _source(report),
         ),
@@ -58,13 +57,13 @@ def _rows(report: Report) -> tuple[tuple[str, str], ...]:
         rows.append(("expected checksum", outcome.expected_checksum))
     interval = time_text(report.environment.switch_interval_ns)
     rows.append(("GIL switch interval", interval if report.environment.gil else "no GIL"))
-    return tuple((name, printable(text)) for name, text in rows)
+    return tuple(rows)
 
 
 def _observed(report: Report) -> tuple[tuple[str, str], ...]:
     run = report.measured
     values = run.observed if run is not None else {}
-    return tuple((printable(name), printable(str(value))) for name, value in values.items())
+    return tuple((name, str(value)) for name, value in values.items())
 
 
 def _source(report: Report) -> str:

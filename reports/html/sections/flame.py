@@ -10,7 +10,7 @@ from concurtrace.model.report import Report
 from concurtrace.units import count_text, share_text, time_text
 
 from ..._scale import Scale
-from ..._text import Places, origin, printable, shorten
+from ..._text import Places, origin, shorten
 from ..._words import absence
 from ..section import Section
 from ._labels import thread_label
@@ -117,7 +117,7 @@ def _longest(nodes: list[Node]) -> list[int]:
 def _answer(nodes: list[Node], trees: list[CallTree], whole: int) -> str:
     top = max(nodes, key=lambda one: one.own_ns)
     where = "one thread" if len(trees) == 1 else f"{len(trees)} threads"
-    name = shorten(printable(top.node.function.name), 80)
+    name = shorten(top.node.function.name, 80)
     share = share_text(top.own_ns / whole) if whole else "0 %"
     return (
         f"{where.capitalize()} with {time_text(whole)} of calls; the frame with most own time is"
@@ -151,7 +151,7 @@ def _path(one: Node, nodes: list[Node]) -> str:
     names: list[str] = []
     parent = one.parent
     while parent is not None:
-        names.append(shorten(printable(nodes[parent].node.function.name), 40))
+        names.append(shorten(nodes[parent].node.function.name, 40))
         parent = nodes[parent].parent
     shown = names[:_PATH][::-1]
     start = "… > " if len(names) > _PATH else ""
@@ -159,7 +159,7 @@ def _path(one: Node, nodes: list[Node]) -> str:
 
 
 def _name(function: Function) -> str:
-    return shorten(printable(function.name), _NAME_LIMIT)
+    return shorten(function.name, _NAME_LIMIT)
 
 
 def _data(

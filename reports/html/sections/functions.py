@@ -9,7 +9,7 @@ from concurtrace.units import count_text, share_text, time_text
 
 from ..._facts import function_time_ns
 from ..._scale import Scale
-from ..._text import Places, origin, printable, shorten
+from ..._text import Places, origin, shorten
 from ..._words import absence
 from ..section import Section
 from ._labels import thread_label
@@ -80,7 +80,7 @@ def _answer(hottest: HotFunction, profile: FunctionProfile, whole: int) -> str:
     threads = len(profile.tables)
     where = "the one thread" if threads == 1 else f"{threads} threads"
     share = share_text(hottest.own_ns / whole) if whole else "0 %"
-    name = shorten(printable(hottest.function.name), 80)
+    name = shorten(hottest.function.name, 80)
     return f"{name} took most: {share} of the {time_text(whole)} that {where} spent in functions."
 
 
@@ -88,7 +88,7 @@ def _row(one: HotFunction, places: Places, scale: Scale, whole: int, most: int) 
     processes = "1 process" if one.processes == 1 else f"{one.processes} processes"
     threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
     return Row(
-        name=shorten(printable(one.function.name), _NAME_LIMIT),
+        name=shorten(one.function.name, _NAME_LIMIT),
         place=places.function(one.function),
         origin=origin(one.function).value,
         calls=count_text(one.calls),
@@ -122,7 +122,7 @@ def _data(tables: list[FunctionTable], places: Places) -> dict[str, Any]:
                     [
                         numbers.setdefault(
                             (
-                                shorten(printable(row.function.name), _NAME_LIMIT),
+                                shorten(row.function.name, _NAME_LIMIT),
                                 places.function(row.function),
                                 origin(row.function).value,
                             ),

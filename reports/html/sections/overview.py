@@ -6,8 +6,8 @@ from concurtrace.model.report import Report
 from concurtrace.units import share_text, size_text, time_text
 
 from ..._facts import Fact, facts, function_time_ns
-from ..._text import Origin, Places, origin, printable, shorten, without_home
-from ..._words import Tone, Verdict, verdict
+from ..._text import Origin, Places, origin, shorten, without_home
+from ..._words import NoteKind, Tone, Verdict, notes, verdict
 from ..section import Section
 
 _NAME_LIMIT = 80
@@ -29,6 +29,7 @@ class View:
     verdict: Verdict
     sign: str
     tiles: tuple[Fact, ...]
+    warnings: tuple[str, ...]
     pointers: tuple[Pointer, ...]
     ran: tuple[tuple[str, str], ...]
     machine: tuple[tuple[str, str], ...]
@@ -44,6 +45,7 @@ def build(report: Report) -> Section:
         said,
         _SIGNS[said.tone],
         _tiles(report),
+        _warnings(report),
         tuple(_pointers(report)),
         _ran(report),
         _machine(report),
@@ -51,9 +53,22 @@ def build(report: Report) -> Section:
     return Section("overview", "Overview", view=view)
 
 
+def _warnings(report: Report) -> tuple[str, ...]:
+    """Say what makes the numbers doubtful or incomplete, before anybody relies on them."""
+    found = [note for note in notes(report) if note.kind is not NoteKind.READING]
+    shown = [f"{_capital(note.about)}: {note.text}." for note in found[:_LISTED]]
+    if len(found) > _LISTED:
+        shown.append(f"And {len(found) - _LISTED} more things are missing or doubtful.")
+    return tuple(shown)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _tiles(report: Report) -> tuple[Fact, ...]:
     return tuple(
-        Fact(one.name, shorten(printable(one.value), _NAME_LIMIT), one.meaning, one.section)
+        Fact(one.name, shorten(one.value, _NAME_LIMIT), one.meaning, one.section)
         for one in facts(report)
     )
 
@@ -96,7 +111,7 @@ def _pointers(report: Report) -> list[Pointer]:
 
 
 def _name(name: str) -> str:
-    return shorten(printable(name), _NAME_LIMIT)
+    return shorten(name, _NAME_LIMIT)
 
 
 def _ran(report: Report) -> tuple[tuple[str, str], ...]:
@@ -108,7 +123,7 @@ def _ran(report: Report) -> tuple[tuple[str, str], ...]:
     rows.append(("result", _result(report)))
     if outcome.checksum is not None:
         rows.append(("checksum", shorten(outcome.checksum, 24)))
-    return tuple((name, printable(text)) for name, text in rows)
+    return tuple(rows)
 
 
 def _result(report: Report) -> str:
@@ -152,4 +167,4 @@ def _machine(report: Report) -> tuple[tuple[str, str], ...]:
         ),
         ("kernel", machine.kernel),
     ]
-    return tuple((name, printable(text)) for name, text in rows)
+    return tuple(rows)

@@ -7,7 +7,7 @@ from concurtrace.model.run import Pass, PassStatus
 from concurtrace.units import share_text, significant
 
 from ..._scale import Scale
-from ..._text import printable, shorten, without_home
+from ..._text import shorten, without_home
 from ..._words import Note, notes, spread
 from ..section import Section
 
@@ -77,8 +77,8 @@ def _answer(report: Report) -> str:
 def _row(one: Pass, scale: Scale, longest: int) -> Row:
     ended = any(run.ended_by_itself for run in one.executions)
     return Row(
-        name=printable(one.name),
-        instruments=", ".join(map(printable, one.instruments)),
+        name=one.name,
+        instruments=", ".join(one.instruments),
         status=one.status.value,
         sign=_SIGNS[one.status],
         wall=scale.text(one.wall_ns) if ended else _NOT_MEASURED,
@@ -88,7 +88,7 @@ def _row(one: Pass, scale: Scale, longest: int) -> Row:
         runs=spread(one) if ended else "none came to its end",
         result=_RESULTS[one.verified],
         load=_NOT_MEASURED if one.competing_load is None else share_text(one.competing_load),
-        reason=shorten(printable(without_home(one.reason or "")), _REASON_LIMIT),
+        reason=shorten(without_home(one.reason or ""), _REASON_LIMIT),
     )
 
 
@@ -97,7 +97,7 @@ _RESULTS = {True: "✔ right", False: "✖ wrong", None: "not checked"}
 
 def _cost(one: Pass, *, ended: bool) -> str:
     if one.name == "baseline" and ended:
-        return "1 (this is it)"
+        return "1"
     if one.overhead is None:
         return "not comparable"
     return f"{significant(one.overhead)} times"

@@ -1,5 +1,6 @@
 """Source: the watched lines with their hits, time and memory beside them."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from concurtrace.model.report import HotLine, Report
 from concurtrace.units import count_text, share_text, size_text, time_text
 
 from ..._scale import Scale
-from ..._text import Places, printable, shorten
+from ..._text import Places, shorten
 from ..._words import Absence, absence
 from ..section import Section
 
@@ -16,6 +17,8 @@ _LINES = 3_000
 """How many source lines the page holds; functions beyond it are told by name."""
 _LONGEST_FUNCTION = 500
 _LINE_LIMIT = 300
+_LONGEST_HEAD = 40
+"""How far above its first line the ``def`` of a function is looked for."""
 _OPEN = 4
 _HEAT = (0.6, 0.3, 0.1, 0.03)
 """From which share of the hottest line's time on a line has heat 5, 4, 3, 2; any time is 1."""
@@ -30,7 +33,6 @@ class Figures:
     hits: int = 0
     time_ns: int = 0
     increment_bytes: int | None = None
-    timed: bool = False
 
 
 @dataclass
@@ -45,6 +47,11 @@ class Watched:
     def time_ns(self) -> int:
         """The time of all its lines."""
         return sum(one.time_ns for one in self.lines.values())
+
+    @property
+    def increment_bytes(self) -> int:
+        """The memory that all its lines added."""
+        return sum(one.increment_bytes or 0 for one in self.lines.values())
 
     @property
     def length(self) -> int:
@@ -132,7 +139,6 @@ def _gather(lines: LineProfile | None, memory: MemoryLines | None) -> list[Watch
             figures = place.lines[row.line]
             figures.hits += row.hits
             figures.time_ns += row.time_ns
-            figures.timed = True
             owner[row.file, row.line] = place
     for grown in memory.lines if memory else ():
         # The two tools may name a method differently: the line decides.
@@ -141,7 +147,10 @@ def _gather(lines: LineProfile | None, memory: MemoryLines | None) -> list[Watch
         )
         figures = place.lines[grown.line]
         figures.increment_bytes = (figures.increment_bytes or 0) + grown.increment_bytes
-    return sorted(found.values(), key=lambda one: (-one.time_ns, one.file, min(one.lines)))
+    return sorted(
+        found.values(),
+        key=lambda one: (-one.time_ns, -one.increment_bytes, one.file, min(one.lines)),
+    )
 
 
 def _answer(report: Report, watched: list[Watched]) -> str:
@@ -177,6 +186,15 @@ def _view(report: Report, watched: list[Watched], absent: tuple[Absence, ...]) -
     )
 
 
+def _definition(place: Watched, source: tuple[str, ...]) -> int:
+    """Find the line of the ``def`` above the first recorded line; that line if it is not near."""
+    first = min(place.lines)
+    name = re.escape(place.name.rpartition(".")[2])
+    head = re.compile(rf"\s*(async\s+)?def\s+{name}\b")
+    numbers = range(min(first, len(source)), max(0, first - _LONGEST_HEAD), -1)
+    return next((number for number in numbers if head.match(source[number - 1])), first)
+
+
 def _sources(recording: Recording) -> dict[str, tuple[str, ...]]:
     parts = (recording.lines, recording.memory_lines)
     return {
@@ -195,40 +213,33 @@ class _Table:
     sources: dict[str, tuple[str, ...]]
 
     def block(self, place: Watched, *, opened: bool, fits: bool) -> Block:
-        """Show a function; without lines where there is no source or no room."""
-        first, last = min(place.lines), min(max(place.lines), min(place.lines) + _LONGEST_FUNCTION)
-        source = self.sources.get(place.file)
+        """Show a function; without lines where there is no room."""
+        source = self.sources.get(place.file, ())
+        first = _definition(place, source)
+        last = min(max(place.lines), first + _LONGEST_FUNCTION)
         lost = ""
-        if source is None:
+        if not source:
             lost = "Its source was not found when it was recorded; line numbers are still exact."
         elif not fits:
             lost = "Left out to keep this page small: watch fewer functions with --lines to see it."
         elif last < max(place.lines):
             lost = f"Only its first {_LONGEST_FUNCTION} lines are shown."
-        numbers = range(first, last + 1) if source is not None else sorted(place.lines)
-        whole = sum(one.time_ns for one in place.lines.values())
+        numbers = range(first, last + 1) if source else sorted(place.lines)
+        added = place.increment_bytes
         return Block(
-            name=shorten(printable(place.name), 160),
+            name=shorten(place.name, 160),
             place=Places.of_run(self.report.run_path).line(place.file, first),
             time=time_text(place.time_ns),
-            memory=size_text(self._added(place)) if self._added(place) > 0 else "",
+            memory=size_text(added) if added > 0 else "",
             opened=opened,
-            lines=tuple(self._line(place, number, whole, source) for number in numbers)
-            if fits
-            else (),
+            lines=tuple(self._line(place, number, source) for number in numbers) if fits else (),
             lost=lost,
         )
 
-    @staticmethod
-    def _added(place: Watched) -> int:
-        return sum(one.increment_bytes or 0 for one in place.lines.values())
-
-    def _line(
-        self, place: Watched, number: int, whole: int, source: tuple[str, ...] | None
-    ) -> Line:
+    def _line(self, place: Watched, number: int, source: tuple[str, ...]) -> Line:
         one = place.lines.get(number, Figures())
-        text = source[number - 1] if source is not None and number <= len(source) else ""
-        grown = one.increment_bytes
+        whole, grown = place.time_ns, one.increment_bytes
+        text = source[number - 1] if number <= len(source) else ""
         return Line(
             number=number,
             heat=self._heat(one.time_ns),
@@ -236,7 +247,7 @@ class _Table:
             time=self.times.text(one.time_ns) if one.hits else "",
             share=share_text(one.time_ns / whole) if one.time_ns and whole else "",
             memory=f"{'+' if grown > 0 else ''}{self.sizes.text(grown)}" if grown else "",
-            text=shorten(printable(text.rstrip().expandtabs(4)), _LINE_LIMIT),
+            text=shorten(text.rstrip().expandtabs(4), _LINE_LIMIT),
         )
 
     def _heat(self, time_ns: int) -> int:

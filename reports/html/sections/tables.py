@@ -6,7 +6,7 @@ from concurtrace.model.recording import Cell, Table
 from concurtrace.model.report import Report
 from concurtrace.units import count_text, significant
 
-from ..._text import printable, shorten
+from ..._text import shorten
 from ..section import Section
 
 _ROWS = 500
@@ -43,11 +43,11 @@ def _grid(table: Table) -> Grid:
     left_out = len(table.rows) - _ROWS
     cut = f" The first {_ROWS} of {len(table.rows)} rows are shown." if left_out > 0 else ""
     return Grid(
-        printable(table.title),
-        tuple(map(printable, table.columns)),
+        table.title,
+        table.columns,
         numeric,
         tuple(tuple(map(_cell, row)) for row in table.rows[:_ROWS]),
-        printable(table.note) + cut,
+        table.note + cut,
     )
 
 
@@ -60,4 +60,4 @@ def _cell(cell: Cell) -> str:
         case float():
             return significant(cell)
         case _:
-            return shorten(printable(cell), _CELL_LIMIT)
+            return shorten(cell, _CELL_LIMIT)

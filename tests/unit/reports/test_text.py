@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+from concurtrace.reports import _text
+from concurtrace.reports._text import Origin, Places
+from hypothesis import given
+from hypothesis import strategies as st
+
+from concurtrace.model.recording import Function
+
+
+@given(st.text(st.characters(codec=None)))
+def test_printable_text_can_be_written_and_hides_nothing(text: str) -> None:
+    shown = _text.printable(text)
+    shown.encode()
+    assert not any(char in shown for char in "\x00\x1b\n\u202e\u2066\u2028\x9b")
+    if text.isascii() and text.isprintable():
+        assert shown == text
+
+
+def test_escapes_are_readable() -> None:
+    assert _text.printable("a\x1b\udcff\u202e") == r"a\x1b\udcff\u202e"
+
+
+@given(st.text(), st.integers(1, 50))
+def test_shortened_text_keeps_its_limit_and_its_ends(text: str, limit: int) -> None:
+    short = _text.shorten(text, limit)
+    assert len(short) <= limit
+    if len(text) <= limit:
+        assert short == text
+    elif limit > 2:
+        assert short[0] == text[0]
+        assert short[-1] == text[-1]
+
+
+def test_a_path_is_cut_between_folders() -> None:
+    assert _text.shorten_path("/srv/shop/code/crawl.py:12", 20) == "…/code/crawl.py:12"
+    assert _text.shorten_path("x" * 30, 10) == "…" + "x" * 9
+    assert _text.shorten_path("short.py:1", 20) == "short.py:1"
+
+
+@pytest.mark.parametrize(
+    ("given_", "shown"),
+    [
+        (("--token", "abc", "go"), ("--token", "***", "go")),
+        (("--token=abc", "go"), ("--token=***", "go")),
+        (("--my-api-key", "--verbose"), ("--my-api-key", "--verbose")),
+        (("-p", "80", "--port", "1"), ("-p", "80", "--port", "1")),
+        (("SECRET_KEY=abc", "A=b"), ("SECRET_KEY=***", "A=b")),
+        (("https://me:pw@host/x",), ("https://me:***@host/x",)),
+        (("--url=https://me:pw@host",), ("--url=https://me:***@host",)),
+        (("the token is a word",), ("the token is a word",)),
+        (("password", "next"), ("password", "next")),
+    ],
+)
+def test_secrets_are_masked(given_: tuple[str, ...], shown: tuple[str, ...]) -> None:
+    assert _text.mask_arguments(given_) == shown
+
+
+def test_home_is_a_tilde_only_where_it_is_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", classmethod(lambda cls: cls("/home/me")))
+    text = "/home/me /home/me/a:3 '/home/me' /home/melanie"
+    assert _text.without_home(text) == "~ ~/a:3 '~' /home/melanie"
+    monkeypatch.setattr(Path, "home", classmethod(lambda cls: cls("/")))
+    assert _text.without_home("/a") == "/a"
+
+
+@pytest.mark.parametrize(
+    ("file", "shown", "origin"),
+    [
+        ("/srv/shop/crawl.py", "crawl.py", Origin.OWN),
+        ("/srv/shop/sub/crawl.py", "sub/crawl.py", Origin.OWN),
+        ("/srv/shopping/x.py", "/srv/shopping/x.py", Origin.OWN),
+        ("/usr/lib/python3.11/asyncio/events.py", "asyncio/events.py", Origin.LIBRARY),
+        ("/v/lib/python3.13t/site-packages/bs4/element.py", "bs4/element.py", Origin.LIBRARY),
+        ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>", Origin.LIBRARY),
+        (
+            "/v/lib/python3.11/site-packages/concurtrace/workloads/factorize.py",
+            "concurtrace/workloads/factorize.py",
+            Origin.OWN,
+        ),
+        ("~", "builtin", Origin.BUILTIN),
+    ],
+)
+def test_places_are_told_briefly(file: str, shown: str, origin: Origin) -> None:
+    places = Places.of_run("/srv/shop/.concurtrace/runs/one")
+    assert places.file(file) == shown
+    assert _text.origin(Function(file, 1, "f")) is origin
+    assert places.line(file, 7) == (shown if file == "~" else f"{shown}:7")
