@@ -7,12 +7,13 @@ from pathlib import Path
 
 from concurtrace import discovery
 from concurtrace.analysis.hot import find_hot
+from concurtrace.analysis.states import states_report
 from concurtrace.discovery import Kind
 from concurtrace.errors import RunDataError
 from concurtrace.launch.launcher import Launcher
 from concurtrace.launch.plan import RunPlan
 from concurtrace.model.recording import Recording
-from concurtrace.model.report import Artifact, Finding, Outcome, Report
+from concurtrace.model.report import Artifact, Finding, Outcome, Report, StatesReport
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus
 
@@ -45,6 +46,7 @@ def load(folder: Path) -> Report:
         hot=find_hot(recording),
         artifacts=_artifacts(folder, recording),
         findings=diagnose(recording),
+        states=_states(found, recording),
     )
 
 
@@ -68,6 +70,13 @@ def _read_recording(folder: Path, found: Manifest) -> Recording:
                 instrument = discovery.load(Kind.INSTRUMENT, name).INSTRUMENT
                 recording = recording.merge(instrument.read(out, found.options.get(name, {})))
     return recording
+
+
+def _states(found: Manifest, recording: Recording) -> StatesReport | None:
+    recorded_by = next((one for one in found.passes if "states" in one.instruments), None)
+    if recording.trace is None or recorded_by is None:
+        return None
+    return states_report(recording.trace, recorded_by)
 
 
 def _outcome(found: Manifest) -> Outcome:

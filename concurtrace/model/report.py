@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from concurtrace.model.recording import Function, Recording
 from concurtrace.model.run import Environment, Execution, Pass, Target
+from concurtrace.model.states import State
+from concurtrace.model.trace import CoreSource, GilUse, Origin
 
 FORMAT_NAME = "concurtrace"
 FORMAT_VERSION = 1
@@ -96,6 +98,138 @@ class Hot:
 
 
 @dataclass(frozen=True)
+class ThreadReport:
+    """A thread: time per state, exact and summing to its lifetime, and what it had of the GIL.
+
+    ``start_ns`` and ``end_ns`` count from the start of the run. ``cpu_ns`` is the kernel's figure.
+    """
+
+    tid: int
+    name: str
+    start_ns: int
+    end_ns: int
+    states: Mapping[State, int]
+    gil: GilUse
+    cpu_ns: int | None
+    idle_ns: int = 0
+    """Of its waits, those of a pool's worker without work: expected, and in no ranking."""
+
+
+@dataclass(frozen=True)
+class ProcessReport:
+    """A process of the pass that recorded the states; ``threads`` is empty without Python.
+
+    Times count from the start of the run. ``ended_by`` is ``exit``, ``signal N`` or ``unknown``;
+    then ``end_ns`` is when the run ended.
+    """
+
+    pid: int
+    parent_pid: int
+    name: str
+    started_by: str
+    start_ns: int
+    end_ns: int
+    ended_by: str
+    exit_code: int | None
+    command: tuple[str, ...]
+    cpu_ns: int | None
+    threads: tuple[ThreadReport, ...]
+
+    @property
+    def states(self) -> Mapping[State, int]:
+        """Time per state over all threads: thread time, which may exceed the lifetime."""
+        sums: dict[State, int] = {}
+        for thread in self.threads:
+            for state, ns in thread.states.items():
+                sums[state] = sums.get(state, 0) + ns
+        return sums
+
+
+@dataclass(frozen=True)
+class GilTotals:
+    """What the GIL cost the whole run, as shares between 0 and 1.
+
+    ``contention`` = GIL_WAIT / (GIL_WAIT + RUNNING) over all threads; ``held`` = share of the run
+    in which some thread held it.
+    """
+
+    contention: float
+    held: float
+
+
+@dataclass(frozen=True)
+class LockPlace:
+    """A place in the code and the time that belongs to it."""
+
+    where: str
+    ns: int
+
+
+@dataclass(frozen=True)
+class LockReport:
+    """A lock, or all locks made at one place: exact totals, and where their time went.
+
+    ``held_by`` says who had it while others waited: the place that the thread was at which let go
+    of it; ``waited_at`` where the waiters stood. Both cover the waits that were kept singly.
+    """
+
+    name: str
+    kind: str
+    created_at: str | None
+    locks: int
+    acquisitions: int
+    contended: int
+    wait_ns: int
+    hold_ns: int
+    held_by: tuple[LockPlace, ...]
+    waited_at: tuple[LockPlace, ...]
+
+
+@dataclass(frozen=True)
+class CoreUser:
+    """A thread on one core."""
+
+    pid: int
+    tid: int
+    name: str
+    ns: int
+
+
+@dataclass(frozen=True)
+class CoreReport:
+    """Who ran on one core, longest first; ``target`` is their share of the run."""
+
+    core: int
+    target: float
+    ran: tuple[CoreUser, ...]
+
+
+@dataclass(frozen=True)
+class StatesReport:
+    """The wait states of the run, worked out from the trace.
+
+    ``origin`` says whether they were recorded or estimated, ``cores_from`` where ready time and
+    core numbers come from; ``unknown_share`` is the largest of any thread over 100 ms.
+    ``folded_spans`` of ``folded_ns`` are in the totals only.
+    """
+
+    pass_name: str
+    wall_ns: int
+    origin: Origin
+    cores_from: CoreSource
+    processes: tuple[ProcessReport, ...]
+    gil: GilTotals | None
+    locks: tuple[LockReport, ...]
+    cores: tuple[CoreReport, ...] | None
+    peak_threads: int
+    peak_processes: int
+    unknown_share: float
+    folded_spans: int
+    folded_ns: int
+    min_span_ns: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A file of the run that other tools open; ``path`` is relative to the run directory."""
 
@@ -140,6 +274,7 @@ class Report:
     hot: Hot
     artifacts: tuple[Artifact, ...]
     findings: tuple[Finding, ...] = ()
+    states: StatesReport | None = None
 
     def find_pass(self, name: str) -> Pass | None:
         """Return a pass by name, or None."""

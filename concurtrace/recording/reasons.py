@@ -117,6 +117,15 @@ _TAKES_LOCK = frozenset(("Condition.__enter__", "Condition._acquire_restore"))
 _STANDARD = re.compile(r"/python\d+\.\d+t?/(?!(?:site|dist)-packages/)(.+)\.py$|^<frozen ")
 
 
+def standard_module(file: str) -> str | None:
+    """Name the module of the standard library that a file is, as a path; None if it is none.
+
+    Modules frozen into the interpreter are named ``frozen``.
+    """
+    match = _STANDARD.search(file)
+    return None if match is None else match.group(1) or "frozen"
+
+
 class _Kind(Enum):
     """What a function means for the waits of those it calls."""
 
@@ -126,10 +135,10 @@ class _Kind(Enum):
 
 
 def _kind(function: Function) -> _Kind | Primitive:
-    match = _STANDARD.search(function.file)
-    if match is None:
+    module = standard_module(function.file)
+    if module is None:
         return _Kind.WORK
-    found = _PRIMITIVES.get(match.group(1) or "", {}).get(function.name)
+    found = _PRIMITIVES.get(module, {}).get(function.name)
     if found is not None:
         return found
     if function.name in _TAKES_LOCK:

@@ -1,0 +1,56 @@
+"""What the GIL cost: contention, and the share of the run in which it was held."""
+
+import numpy as np
+
+from concurtrace.model.report import GilTotals
+from concurtrace.model.states import State
+from concurtrace.model.trace import SpanFlag, Spans, Thread, Times, Trace
+
+
+def gil_totals(trace: Trace) -> GilTotals | None:
+    """Work out contention and share held; None where there was no GIL or no Python."""
+    waited = sum(thread.ns(State.GIL_WAIT) for thread in trace.threads)
+    running = sum(thread.ns(State.RUNNING) for thread in trace.threads)
+    if not trace.gil or not waited + running or not trace.wall_ns:
+        return None
+    return GilTotals(waited / (waited + running), held_share(trace))
+
+
+def held_share(trace: Trace) -> float:
+    """Return the share of the run in which some thread held a GIL.
+
+    One process has one GIL, and its holds add up. Holds of several processes run side by side:
+    those kept singly are laid over each other, of those that were folded into sums only the part
+    counts that chance would leave beside the others.
+    """
+    whole = sum(thread.gil.held_ns for thread in trace.threads)
+    holders = {thread.process for thread in trace.threads if thread.gil.held_ns}
+    if len(holders) <= 1:
+        return min(1.0, whole / trace.wall_ns)
+    held = trace.spans.take((trace.spans.flags & SpanFlag.GIL_HELD) != 0)
+    covered = covered_ns(held.start_ns, held.end_ns)
+    folded = max(0, whole - int(held.dur_ns.sum()))
+    share = covered / trace.wall_ns
+    return min(1.0, share + folded / trace.wall_ns * (1 - share))
+
+
+def covered_ns(start_ns: Times, end_ns: Times) -> int:
+    """Measure the union of intervals."""
+    if not len(start_ns):
+        return 0
+    order = np.argsort(start_ns, kind="stable")
+    start, end = start_ns[order], end_ns[order]
+    reached = np.concatenate((start[:1], np.maximum.accumulate(end)[:-1]))
+    return int(np.maximum(end - np.maximum(start, reached), 0).sum())
+
+
+def holds_of(trace: Trace, thread: Thread) -> tuple[Times, Times]:
+    """Reconstruct a thread's holds of the GIL as (starts, ends), from the spans kept singly."""
+    spans: Spans = trace.spans_of(thread)
+    held = (spans.flags & SpanFlag.GIL_HELD) != 0
+    joined = np.zeros(len(held), bool)
+    joined[1:] = held[1:] & held[:-1] & (spans.start_ns[1:] == spans.end_ns[:-1])
+    starts = np.flatnonzero(held & ~joined)
+    last = held.copy()
+    last[:-1] &= ~joined[1:]
+    return spans.start_ns[starts], spans.end_ns[last]

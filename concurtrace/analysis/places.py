@@ -1,0 +1,51 @@
+"""Name the places that stacks lead to, in the words of their reader: file, line, function."""
+
+from functools import cache
+
+from concurtrace.model.trace import Frame, Stacks
+from concurtrace.recording.reasons import standard_module
+
+UNSAMPLED = "running, not sampled"
+"""Where a thread was at work that no sample and no wait shows."""
+
+_is_standard = cache(lambda file: standard_module(file) is not None)
+
+
+def where(frame: Frame) -> str:
+    """Write a frame as ``file.py:9 in f``."""
+    return f"{frame.function.file}:{frame.line} in {frame.function.name}"
+
+
+def own_frame(stack: tuple[Frame, ...]) -> Frame | None:
+    """Return the innermost frame outside the standard library; else the innermost there is."""
+    for frame in stack:
+        if not _is_standard(frame.function.file):
+            return frame
+    return stack[0] if stack else None
+
+
+class Places:
+    """Places of the stacks of one trace; each stack is looked up once."""
+
+    def __init__(self, stacks: Stacks) -> None:
+        self._stacks = stacks
+        self._known: dict[int, str | None] = {0: None}
+
+    def of(self, stack: int) -> str | None:
+        """Name the place of a stack; None where there is no stack."""
+        if stack not in self._known:
+            frame = own_frame(self._stacks.frames(stack))
+            self._known[stack] = None if frame is None else where(frame)
+        return self._known[stack]
+
+
+def made_by(stack: tuple[Frame, ...]) -> str | None:
+    """Name the class of the standard library whose constructor a stack is in: ``Queue``."""
+    made = None
+    for frame in stack:
+        if not _is_standard(frame.function.file):
+            break
+        owner, _, method = frame.function.name.rpartition(".")
+        if method == "__init__":
+            made = owner
+    return made

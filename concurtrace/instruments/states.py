@@ -1,0 +1,82 @@
+"""The wait states of every thread of every process: GIL, locks, I/O, cores, each nanosecond.
+
+A native library is preloaded into the target and writes down what every thread does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from concurtrace.instruments import Instrument, Options
+
+if TYPE_CHECKING:
+    from concurtrace.model.recording import Recording
+
+MAX_BYTES = 256 << 20
+"""What a run's recording may take on disk unless --max-trace-size says otherwise."""
+_WATCHED = "watched.json"
+_FORMAT = 1
+
+# Names of options and the variables by which the recorder is told.
+_SETTINGS = {
+    "max_bytes": "CONCURTRACE_MAX_BYTES",
+    "min_span_ns": "CONCURTRACE_MIN_SPAN_NS",
+    "stack_ns": "CONCURTRACE_STACK_NS",
+}
+
+
+class States(Instrument):
+    """Cheap enough to share the light pass, whose numbers are the ones a report quotes."""
+
+    name = "states"
+    summary = "wait states of every thread: GIL, locks, I/O, cores (native recorder)"
+    joins = "light"
+
+    def missing(self) -> str | None:
+        """Say why states can't be recorded here."""
+        from concurtrace.instruments._recorder import why_absent
+
+        return why_absent()
+
+    def environment(self, out: Path, options: Options) -> Mapping[str, str]:
+        """Preload the recorder, beside what was preloaded before."""
+        from concurtrace.instruments._recorder import library, plain_path, preload
+
+        found = library()
+        if found is None:
+            return {}
+        settings = {"max_bytes": MAX_BYTES, **options}
+        return {
+            "LD_PRELOAD": preload(plain_path(found.resolve())),
+            "CONCURTRACE_STATES_DIR": str(plain_path(out.resolve())),
+            **{_SETTINGS[key]: str(settings[key]) for key in _SETTINGS if key in settings},
+        }
+
+    @contextlib.contextmanager
+    def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
+        """Note when the target was watched."""
+        begin_ns = time.monotonic_ns()
+        try:
+            yield
+        finally:
+            watched = {
+                "format": _FORMAT,
+                "pid": pid,
+                "begin_ns": begin_ns,
+                "end_ns": time.monotonic_ns(),
+            }
+            (out / _WATCHED).write_text(json.dumps(watched), encoding="utf-8")
+
+    def read(self, out: Path, options: Options) -> Recording:
+        """Decode what the recorder (or the estimate) left."""
+        from concurtrace.instruments._states_reading import read
+
+        return read(out)
+
+
+INSTRUMENT = States()
