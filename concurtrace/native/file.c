@@ -11,6 +11,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+/* Lengths of a window of folded spans; a fold record can tell 16 s. */
+#define WINDOW_LEAST_NS 10000000u
+#define WINDOW_MOST_NS 8000000000u
+
 static struct {
     uint8_t *base;
     uint32_t room;          /* chunks mapped */
@@ -47,7 +51,7 @@ static void grow(void)
 {
     if (__atomic_exchange_n(&file.growing, 1, __ATOMIC_ACQUIRE) != 0)
         return;
-    uint32_t old = file.reserved;
+    uint32_t old = CT_GET(file.reserved);
     uint32_t step = old < 16 ? 16 : old > 256 ? 256 : old;
     uint32_t wanted = old + step > file.room ? file.room : old + step;
     char path[320];
@@ -55,14 +59,14 @@ static void grow(void)
     int fd = wanted > old ? (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC) : -1;
     if (fd >= 0 && reserve(fd, (uint64_t)old * CT_CHUNK_SIZE, (uint64_t)wanted * CT_CHUNK_SIZE)) {
         __atomic_store_n(&file.reserved, wanted, __ATOMIC_RELEASE);
-        ct.header->pages_reserved = wanted;
+        CT_SET(ct.header->pages_reserved, wanted);
     } else {
-        ct.header->flags |= CT_H_DISK_FULL;
+        __atomic_or_fetch(&ct.header->flags, CT_H_DISK_FULL, __ATOMIC_RELAXED);
     }
     if (fd >= 0)
         syscall(SYS_close, fd);
     /* After a failure the flag stays up: trying again at every span would stall the target. */
-    if (fd >= 0 && file.reserved == wanted)
+    if (fd >= 0 && CT_GET(file.reserved) == wanted)
         __atomic_store_n(&file.growing, 0, __ATOMIC_RELEASE);
 }
 
@@ -73,14 +77,15 @@ static void follow_budget(uint64_t used)
     unsigned level = sixteenths < 8 ? 0 : (unsigned)(sixteenths - 7);
     uint64_t least = ct.first_min_span_ns == 0 ? 1000 : ct.first_min_span_ns;
     uint64_t min_span = level == 0 ? ct.first_min_span_ns : least << (2 * (level > 10 ? 10 : level));
-    if (min_span <= ct.min_span_ns)
+    if (min_span <= CT_GET(ct.min_span_ns))
         return;
-    ct.min_span_ns = min_span;
-    ct.window_max_ns = min_span * 64 > 10000000 ? (min_span * 64 > 8000000000u ? 8000000000u : min_span * 64)
-                                                : 10000000;
-    ct.header->now_min_span_ns = min_span;
-    if (level >= 1 && level <= 8 && ct.header->raised_at_ns[level - 1] == 0)
-        ct.header->raised_at_ns[level - 1] = ct_now();
+    uint64_t window = min_span * 64 < WINDOW_LEAST_NS ? WINDOW_LEAST_NS : min_span * 64 > WINDOW_MOST_NS ? WINDOW_MOST_NS
+                                                                                                  : min_span * 64;
+    CT_SET(ct.min_span_ns, min_span);
+    CT_SET(ct.window_max_ns, window);
+    CT_SET(ct.header->now_min_span_ns, min_span);
+    if (level >= 1 && level <= 8)
+        CT_SET(ct.header->raised_at_ns[level - 1], ct_now());
 }
 
 /* Count bytes against the budget of the run. Spans stop before the rest: names must still find room. */
@@ -91,7 +96,7 @@ static bool take_budget(uint32_t kind)
     uint64_t limit = kind == CT_CHUNK_SPANS ? ct.max_bytes / 32 * 31 : ct.max_bytes;
     if (now > limit) {
         __atomic_sub_fetch(used, CT_CHUNK_SIZE, __ATOMIC_RELAXED);
-        ct.header->flags |= CT_H_BUDGET_USED;
+        __atomic_or_fetch(&ct.header->flags, CT_H_BUDGET_USED, __ATOMIC_RELAXED);
         return false;
     }
     follow_budget(now);
@@ -156,13 +161,13 @@ struct ct_thread *ct_file_slot(void)
         if (fresh == NULL)
             return NULL;
         if (!__atomic_compare_exchange_n(&file.threads, &chunk, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-            fresh->kind = CT_CHUNK_NONE;
+            CT_SET(fresh->kind, CT_CHUNK_NONE);
             continue;
         }
         if (chunk == NULL)
-            ct.header->first_threads = number;
+            CT_SET(ct.header->first_threads, number);
         else
-            chunk->next = number;
+            CT_SET(chunk->next, number);
     }
 }
 

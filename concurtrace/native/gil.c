@@ -10,12 +10,14 @@
 #include "recorder.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #define DISTANCE (sizeof(pthread_cond_t) + sizeof(pthread_mutex_t))
 #define GILS 64u
 /* A forced release and the wait behind it are some hundred instructions apart: a thread that needs longer than
  * this was without a core. */
 #define HANDOVER_NS 5000u
+#define CALLER_WORDS 96u   /* take_gil and what is between it and its caller fit in less */
 
 struct ct_gil {
     uintptr_t cond, switch_cond;
@@ -116,12 +118,31 @@ static void released(struct ct_self *self, struct ct_gil *gil)
     gil->released_by = self->tid;
 }
 
-static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced)
+/* Does a call of PyEval_RestoreThread stand just above this frame? Then the GIL had been let go by a C function of
+ * its own accord; a forced release is taken back by the interpreter loop itself. */
+__attribute__((no_sanitize("address"))) static CT_NOINLINE bool gave_it_up(void *const *frame)
+{
+    static uintptr_t from, to;
+    if (from == 0) {
+        void *function = dlsym(RTLD_DEFAULT, "PyEval_RestoreThread");
+        Dl_info info;
+        ElfW(Sym) *symbol = NULL;
+        bool sized = function != NULL && dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL;
+        to = (uintptr_t)function + (sized ? symbol->st_size : 0);
+        from = sized ? (uintptr_t)function : 1;
+    }
+    for (unsigned i = 0; i < CALLER_WORDS; i++)
+        if ((uintptr_t)frame[i] - from < to - from)
+            return true;
+    return from == 1;
+}
+
+static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, void *const *frame)
 {
     uint64_t now = ct_now();
     struct ct_detail detail = {.flags = self->flags, .reason = self->reason, .state = self->state};
     /* A release that was asked for, with no call behind it, was made for another thread. */
-    forced = forced || self->released_only;
+    forced = forced || (self->released_only && !gave_it_up(frame));
     if (forced && self->state == CT_RUNNING_NOGIL && now - self->since_ns >= HANDOVER_NS) {
         detail.state = CT_RUNNABLE;
         detail.reason = CT_R_PREEMPTED;
@@ -260,7 +281,7 @@ CT_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mute
     struct ct_self *self = enter_gil();
     if (self != NULL) {
         if (self->gil_wait_ns == 0) {
-            begin_wait(self, gil, false);
+            begin_wait(self, gil, false, __builtin_frame_address(0));
         } else {
             charge_wait(self, ct_now(), false);
             self->gil_holder = gil->holder;
@@ -291,7 +312,7 @@ CT_EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
         return ct_native_wait(cond, mutex, NULL, 0, false);
     struct ct_self *self = enter_gil();
     if (self != NULL && self->gil_wait_ns == 0)
-        begin_wait(self, gil, true);
+        begin_wait(self, gil, true, NULL);
     return CT_REAL(pthread_cond_wait)(cond, mutex);
 }
 

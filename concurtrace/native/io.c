@@ -9,7 +9,7 @@ static inline void end_io(struct ct_self *self, int fd, bool failed, uint16_t fl
     int saved = errno;
     uint64_t duration = ct_call_done(self);
     struct ct_detail detail = {.flags = failed ? flags | CT_F_FAILED : flags};
-    if (duration >= ct.min_span_ns) {
+    if (duration >= CT_GET(ct.min_span_ns)) {
         if (!failed)
             detail.waker = ct_fd_waker(fd, flags & CT_F_WRITE);
         if (duration >= ct.stack_ns)
@@ -110,7 +110,7 @@ static void end_poll(struct ct_self *self, int result, int fd, int about, bool t
     uint64_t duration = ct_call_done(self);
     struct ct_detail detail = {.flags = (timed ? CT_F_TIMED : 0) | (result < 0 ? CT_F_FAILED : 0)
                                    | (timed && result == 0 ? CT_F_TIMED_OUT : 0)};
-    if (duration >= ct.min_span_ns && result > 0 && fd >= 0) {
+    if (duration >= CT_GET(ct.min_span_ns) && result > 0 && fd >= 0) {
         uint8_t ignored;
         detail.waker = ct_fd_waker(fd, writing);
         if (duration >= ct.stack_ns)

@@ -66,7 +66,7 @@ static CT_NOINLINE struct lock *insert(const void *address, uint32_t kind)
         known = &locks[place];
     }
     if (known == NULL) {
-        ct.header->lost_objects++;
+        __atomic_add_fetch(&ct.header->lost_objects, 1, __ATOMIC_RELAXED);
         return NULL;
     }
     memset(known, 0, sizeof *known);
@@ -225,7 +225,7 @@ static void end_wait(struct ct_self *self, struct lock *lock, const void *addres
             detail.waker = lock->shared != NULL ? lock->shared->poster : lock->poster;
         /* The private lock of one Condition.wait is no object of its own. */
         bool passing = self->slot->wait_owner == self->tid;
-        if (duration >= ct.min_span_ns && !passing)
+        if (duration >= CT_GET(ct.min_span_ns) && !passing)
             detail.object = object_of(lock, address);
         else if (lock->object != NULL)
             object_of(lock, address);
@@ -271,7 +271,7 @@ static struct lock *created(sem_t *sem, uint32_t kind)
         /* The stack may be read only by the thread itself, with no frame in motion: with the GIL. */
         if (self->gil_held && kind != CT_O_EVENT)
             lock->created_stack = ct_stack(CT_CREATION_DEPTH, &(uint8_t){0});
-        ct.header->locks_created++;
+        __atomic_add_fetch(&ct.header->locks_created, 1, __ATOMIC_RELAXED);
     }
     errno = saved;
     return lock;

@@ -63,7 +63,7 @@ uint32_t ct_intern(enum ct_table table, uint64_t key, bool *fresh)
         if (found == key)
             return place + 1;
     }
-    ct.header->flags |= CT_H_TABLE_FULL;
+    __atomic_or_fetch(&ct.header->flags, CT_H_TABLE_FULL, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -77,13 +77,13 @@ static struct ct_chunk *next_meta(struct ct_chunk *full)
         return NULL;
     struct ct_chunk *expected = full;
     if (!__atomic_compare_exchange_n(&meta, &expected, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        fresh->kind = CT_CHUNK_NONE;
+        CT_SET(fresh->kind, CT_CHUNK_NONE);
         return expected;
     }
     if (full == NULL)
-        ct.header->first_meta = number;
+        CT_SET(ct.header->first_meta, number);
     else
-        full->next = number;
+        CT_SET(full->next, number);
     return fresh;
 }
 
@@ -145,7 +145,7 @@ struct ct_meta_object *ct_object(uint32_t kind, uint64_t key, const char *text, 
     bool fresh;
     *id = ct_intern(CT_TABLE_OBJECTS, ct_mix(key, kind), &fresh);
     if (*id == 0) {
-        ct.header->lost_objects++;
+        __atomic_add_fetch(&ct.header->lost_objects, 1, __ATOMIC_RELAXED);
         return NULL;
     }
     uint64_t *value = ct_intern_value(CT_TABLE_OBJECTS, *id);

@@ -12,6 +12,9 @@
 #define CT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define CT_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define CT_EXPORT __attribute__((visibility("default")))
+/* Numbers that several threads read and write, of which any recent value will do. */
+#define CT_GET(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define CT_SET(x, value) __atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 #define CT_NOINLINE __attribute__((noinline))
 
 enum ct_mode {

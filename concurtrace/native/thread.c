@@ -124,10 +124,14 @@ void ct_thread_end(void *given)
     self->ready = false;
     self->dead = true;
     uint64_t now = ct_now();
+    if (now < self->since_ns)
+        now = self->since_ns;
     struct ct_detail detail = {.flags = self->flags, .reason = self->reason, .state = self->state};
     ct_gil_abandon(self, now);
     ct_switch_detail(self, self->state, now, &detail);
     ct_flush_folds(self);
+    if (self->slot->tstate == 0 && self->gil_held)   /* it ends without having let go of the GIL once */
+        ct_thread_name(self->slot);
     read_cpu(self->slot, now);
     self->slot->end_ns = now;
     __atomic_or_fetch(&self->slot->flags, CT_T_ENDED, __ATOMIC_RELEASE);

@@ -15,10 +15,10 @@ import pytest
 from .recording import Recording, problems, read
 
 NATIVE = Path(__file__).parents[2] / "concurtrace" / "native"
-FLAGS = (
-    "-std=gnu11 -fPIC -fno-optimize-sibling-calls -fvisibility=hidden -ftls-model=initial-exec "
-    "-Wall -Wextra -Werror"
-).split()
+FLAGS = [
+    "-std=gnu11", "-fPIC", "-fno-optimize-sibling-calls", "-fvisibility=hidden",
+    "-ftls-model=initial-exec", "-Wall", "-Wextra", "-Werror",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

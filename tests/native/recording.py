@@ -329,11 +329,18 @@ def read_rows(path: Path) -> list[Row]:
     rows = []
     for number in range(min(count, 65536)):
         at = 4096 + 65536 * 16 + 4096 * 24 + number * 512
-        pid, ppid, creator, method, *numbers = struct.unpack_from("<4I4QiiI", data, at)
+        pid, ppid, creator, method = struct.unpack_from("<4I", data, at)
+        fork_ns, exec_ns, image_ns, end_ns = struct.unpack_from("<4Q", data, at + 16)
+        wait_status, exit_code, flags = struct.unpack_from("<iiI", data, at + 48)
         (argv_bytes,) = struct.unpack_from("<I", data, at + 72)
-        if pid and not numbers[-1] & 16:
+        if pid and not flags & 16:
             argv = words(data[at + 80 : at + 80 + argv_bytes])
-            rows.append(Row(pid, ppid, creator, STARTS[method], *numbers, argv))
+            rows.append(
+                Row(
+                    pid, ppid, creator, STARTS[method], fork_ns, exec_ns, image_ns, end_ns,
+                    wait_status, exit_code, flags, argv,
+                )
+            )  # fmt: skip
     return rows
 
 

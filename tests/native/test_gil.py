@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .conftest import Bench
 from .recording import FORCED, Recording, Thread
 
@@ -53,7 +55,7 @@ def test_no_two_threads_hold_the_gil_at_once(bench: Bench) -> None:
         for state in ("RUNNING", "GIL_BLOCKED")
         for span in thread.of(state)
     )
-    for (_, end_ns), (start_ns, _) in zip(holds, holds[1:], strict=False):
+    for (_, end_ns), (start_ns, _) in pairwise(holds):
         assert start_ns >= end_ns
 
 
@@ -104,8 +106,9 @@ def test_native_work_without_the_gil_is_no_wait(bench: Bench) -> None:
     )
     for name in ("digest-0", "digest-1"):
         thread = recording.root().thread(name)
-        assert len([s for s in thread.of("RUNNING_NOGIL") if s.dur_ns > 1_000_000]) >= 10
         assert thread.gil.holds >= 10
+        assert thread.states["RUNNING_NOGIL"].total_ns > thread.states["RUNNING"].total_ns
+        assert thread.gil.forced == 0
 
 
 def test_a_sub_interpreter_with_a_gil_of_its_own_harms_nothing(bench: Bench) -> None:

@@ -206,7 +206,8 @@ def test_files_sleeps_and_names_are_told(bench: Bench) -> None:
     recording = bench.record(
         """
         import os, time
-        with open(os.path.join(os.environ["CONCURTRACE_STATES_DIR"], "data.bin"), "wb", buffering=0) as file:
+        name = os.path.join(os.environ["CONCURTRACE_STATES_DIR"], "data.bin")
+        with open(name, "wb", buffering=0) as file:
             file.write(b"x" * 100_000)
             os.fsync(file.fileno())
         for _ in range(3):

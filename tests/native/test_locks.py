@@ -48,19 +48,22 @@ def test_a_lock_wait_names_holder_lock_and_place(bench: Bench) -> None:
     hold, want = root.thread("hold"), root.thread("want")
     wait = longest(want, "LOCK_WAIT")
     assert wait.waker == hold.tid
-    assert [(f.function, f.line) for f in root.stack(wait.stack)][0] == ("want", 17)
+    top = root.stack(wait.stack)[0]
+    assert (top.function, top.line) == ("want", 17)
     lock = root.objects[wait.object]
     assert lock.contended == 1
     assert lock.acquisitions == 2
     assert lock.wait_ns == wait.dur_ns
     assert lock.hold_ns >= longest(hold, "SLEEP").dur_ns
-    created = root.stack(lock.created_stack)
-    assert [(f.function, f.line) for f in created][0] == ("<module>", 4)
-    assert created[0].file.endswith("program.py")
+    created = root.stack(lock.created_stack)[0]
+    assert (created.function, created.line) == ("<module>", 4)
+    assert created.file.endswith("program.py")
 
 
 def test_uncontended_acquisitions_are_counted(bench: Bench) -> None:
-    code = CONTENDED.replace("threads = [", "for _ in range(1000):\n    with lock:\n        pass\nthreads = [", 1)
+    code = CONTENDED.replace(
+        "threads = [", "for _ in range(1000):\n    with lock:\n        pass\nthreads = [", 1
+    )
     root = bench.record(code).root()
     wait = longest(root.thread("want"), "LOCK_WAIT")
     assert root.objects[wait.object].acquisitions == 1002
