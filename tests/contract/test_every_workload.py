@@ -20,6 +20,7 @@ from concurtrace.launch.plan import RunPlan
 from concurtrace.workload import START_METHOD, Mode, Parameter, Value, Work, Workload
 from tests.contract import census
 
+HANG_S = 120
 MODULES = discovery.modules(Kind.WORKLOAD)
 MODE_NAMES = {
     "sequential", "threads", "executor", "processes", "executor-processes", "pool", "pool-threads",
@@ -140,7 +141,7 @@ def test_its_result_is_right_and_nothing_is_left(
     target = plan.workload_target(name, mode.name, "tiny", {})
     passes = plan.plan_passes(plan.find_instruments(("baseline",)), 1)
     before = children()
-    report = api.load(api.record(RunPlan(target, passes, None, {}, 60.0)))
+    report = api.load(api.record(RunPlan(target, passes, None, {}, HANG_S)))
     (baseline,) = report.passes
     (execution,) = baseline.executions
     assert execution.error is None
@@ -185,6 +186,7 @@ def run_census(
         stdout=subprocess.PIPE,
         text=True,
         check=True,
+        timeout=HANG_S,
     )
     answers: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return answers

@@ -91,8 +91,11 @@ def parse_with_lexbor(html: str) -> Content:
     tree = LexborHTMLParser(html)
     title = tree.css_first("title")
     words = sum(len(paragraph.text().split()) for paragraph in tree.css("p"))
-    found = tree.css("a[href], img[src]")
-    targets = [tag.attributes.get("href") or tag.attributes.get("src") or "" for tag in found]
+    found = [
+        tag.attributes.get("href") or tag.attributes.get("src")
+        for tag in tree.css("a[href], img[src]")
+    ]
+    targets = [target for target in found if target]
     return Content(title.text() if title is not None else "", words, targets)
 
 
