@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -17,6 +18,31 @@ lines_option = click.option(
 )
 quiet_option = click.option(
     "--quiet", is_flag=True, help="Print nothing but the path of the report."
+)
+
+
+MIN_TRACE_BYTES = 1 << 20
+_SIZE_STEPS = {"": 0, "K": 10, "M": 20, "G": 30}
+
+
+def _bytes(_context: click.Context, _parameter: click.Parameter, given: str | None) -> int | None:
+    """Read a number of bytes: ``64M``, ``1GiB``, ``2000000``."""
+    if given is None:
+        return None
+    match = re.fullmatch(r"(\d{1,15})([KMG]?)(?:i?B)?", given, re.IGNORECASE)
+    if match is None:
+        raise click.BadParameter(f"{given} is no size: give a number, with K, M or G behind it.")
+    size = int(match[1]) << _SIZE_STEPS[match[2].upper()]
+    if size < MIN_TRACE_BYTES:
+        raise click.BadParameter(f"{given} is too little: give 1M or more.")
+    return size
+
+
+max_trace_size_option = click.option(
+    "--max-trace-size",
+    callback=_bytes,
+    metavar="SIZE",
+    help="What the recording of wait states may take on disk; 256M by default. Totals stay exact.",
 )
 
 

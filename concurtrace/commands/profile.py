@@ -9,6 +9,7 @@ from concurtrace import api
 from concurtrace.commands._options import (
     instrument_names,
     lines_option,
+    max_trace_size_option,
     parameter_options,
     parameters_given,
     quiet_option,
@@ -40,6 +41,7 @@ from concurtrace.launch.plan import DEFAULT_LIMIT_S, RunPlan
 )
 @parameter_options
 @lines_option
+@max_trace_size_option
 @click.option(
     "--time-limit",
     type=click.FloatRange(min=0.1),
@@ -53,6 +55,7 @@ def command(
     repeat: int,
     preset: str,
     lines: tuple[str, ...],
+    max_trace_size: int | None,
     time_limit: float | None,
     quiet: bool,
     **given: Any,
@@ -68,7 +71,7 @@ def command(
     targets = [plan.workload_target(workload, mode, preset, values) for mode in modes or (None,)]
     found = plan.find_instruments(instrument_names(instruments))
     passes = plan.plan_passes(found, repeat)
-    options = plan.instrument_options(lines)
+    options = plan.instrument_options(lines, max_trace_size)
     succeeded = True
     for target in targets:
         limit = time_limit or plan.default_limit_s(target)

@@ -6,7 +6,13 @@ from pathlib import Path
 import click
 
 from concurtrace import api
-from concurtrace.commands._options import instrument_names, lines_option, quiet_option, with_option
+from concurtrace.commands._options import (
+    instrument_names,
+    lines_option,
+    max_trace_size_option,
+    quiet_option,
+    with_option,
+)
 from concurtrace.commands._progress import progress
 from concurtrace.commands._report import write_report
 from concurtrace.errors import RunFailedError, UsageError
@@ -21,6 +27,7 @@ _DEFAULT_INSTRUMENTS = ("states", "cores")
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @with_option(default=",".join(_DEFAULT_INSTRUMENTS))
 @lines_option
+@max_trace_size_option
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),
@@ -41,6 +48,7 @@ _DEFAULT_INSTRUMENTS = ("states", "cores")
 def command(
     instruments: str,
     lines: tuple[str, ...],
+    max_trace_size: int | None,
     repeat: int,
     time_limit: float | None,
     module: bool,
@@ -63,7 +71,7 @@ def command(
         raise UsageError("-m and -c exclude each other: give one of them.")
     target, argv = _target(script, args, module=module, code=code)
     passes = plan.plan_passes(plan.find_instruments(instrument_names(instruments)), repeat)
-    options = plan.instrument_options(lines)
+    options = plan.instrument_options(lines, max_trace_size)
     folder = api.record(RunPlan(target, passes, argv, options, time_limit), progress(quiet=quiet))
     sys.exit(_exit_code(write_report(folder, quiet=quiet)))
 

@@ -179,7 +179,14 @@ def _bounds(parameter: Parameter) -> str:
     return f"{kind} from {parameter.minimum} to {parameter.maximum}"
 
 
-def instrument_options(lines: tuple[str, ...]) -> dict[str, Mapping[str, Any]]:
-    """Give each instrument its settings; ``lines`` names the functions watched line by line."""
+def instrument_options(
+    lines: tuple[str, ...], max_trace_bytes: int | None = None
+) -> dict[str, Mapping[str, Any]]:
+    """Give each instrument its settings.
+
+    ``lines`` names the functions watched line by line; ``max_trace_bytes`` is what the recording
+    of wait states may take on disk.
+    """
     watched = {"functions": list(lines)} if lines else {}
-    return {"lines": watched, "memory": watched}
+    bounds = {"max_bytes": max_trace_bytes} if max_trace_bytes is not None else {}
+    return {"lines": watched, "memory": watched, "states": bounds}
