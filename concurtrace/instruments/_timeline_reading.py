@@ -6,18 +6,19 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from concurtrace.instruments._call_trees import Nested, nest
 from concurtrace.instruments._files import Document, read_each
+from concurtrace.instruments._timeline_summary import dump, fingerprint, load
 from concurtrace.instruments._trace_file import Call, Trace, read_trace
 from concurtrace.instruments.timeline import ABOUT_SUFFIX, FORMAT, TRACE_SUFFIX
 from concurtrace.model.recording import Loss, Recording, Timeline
 from concurtrace.rundir.atomic import write_atomically
-from concurtrace.rundir.processes import RegisteredProcess, missing_files, read_processes
+from concurtrace.rundir.processes import FOLDER, RegisteredProcess, missing_files, read_processes
 from concurtrace.units import count_text, time_text
 
 FILE_NAME = "timeline.json"
+SUMMARY_NAME = "timeline-summary.json"
 
 
 @dataclass(frozen=True)
@@ -49,32 +50,45 @@ class _Traced:
 def read(out: Path, budget: int) -> Recording:
     """Read all traces and merge them within the budget; RunDataError if one is damaged.
 
-    The merged file is written to the run's ``derived`` folder unless it is there already.
+    What is made of them goes to the run's ``derived`` folder, and is made anew where it is missing
+    or of other data.
     """
+    # out is <run>/raw/<pass>/<instrument>.
+    derived = out.parents[2] / "derived"
+    path, summary = derived / FILE_NAME, derived / SUMMARY_NAME
+    origin = [budget, *fingerprint(out), *fingerprint(out.parent / FOLDER)]
+    if path.exists():
+        known = load(summary, str(path), origin)
+        if known is not None:
+            return Recording(timeline=known)
     traced = list(_traced(out))
+    timeline, merged = _lay_together(
+        traced, str(path), budget, missing_files(out.parent, out, ABOUT_SUFFIX)
+    )
+    derived.mkdir(exist_ok=True)
+    write_atomically(path, merged)
+    write_atomically(summary, dump(timeline, origin))
+    return Recording(timeline=timeline)
+
+
+def _lay_together(
+    traced: list[_Traced], file: str, budget: int, missing: tuple[Loss, ...]
+) -> tuple[Timeline, bytes]:
     longest_left_out_ns = _cut(traced, budget)
     total = sum(len(one.nested.calls) for one in traced)
     kept = sum(1 for one in traced for _ in _kept(one, longest_left_out_ns))
-    # out is <run>/raw/<pass>/<instrument>.
-    path = out.parents[2] / "derived" / FILE_NAME
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, _merged(traced, longest_left_out_ns))
     shortest_ns = max((one.about.shortest_ns for one in traced), default=0)
-    if kept < total:
-        shortest_ns = max(shortest_ns, longest_left_out_ns + 1)
-    return Recording(
-        timeline=Timeline(
-            file=str(path),
-            events=kept,
-            budget=budget,
-            dropped=total - kept,
-            min_duration_ns=shortest_ns,
-            trees=tuple(tree for one in traced for tree in one.nested.trees),
-            losses=(*missing_files(out.parent, out, ABOUT_SUFFIX), *_losses(traced)),
-            notes=tuple(_notes(traced, total - kept, longest_left_out_ns)),
-        )
+    timeline = Timeline(
+        file=file,
+        events=kept,
+        budget=budget,
+        dropped=total - kept,
+        min_duration_ns=max(shortest_ns, longest_left_out_ns + 1),
+        trees=tuple(tree for one in traced for tree in one.nested.trees),
+        losses=(*missing, *_losses(traced)),
+        notes=tuple(_notes(traced, total - kept, longest_left_out_ns)),
     )
+    return timeline, _merged(traced, longest_left_out_ns)
 
 
 def _traced(out: Path) -> Iterator[_Traced]:
@@ -111,39 +125,37 @@ def _kept(one: _Traced, longest_left_out_ns: int) -> Iterator[Call]:
 
 def _merged(traced: list[_Traced], longest_left_out_ns: int) -> bytes:
     """Write Chrome's trace events: microseconds, names of processes and tracks as metadata."""
-    lines = [
-        json.dumps(event, separators=(",", ":"))
-        for one in traced
-        for event in _events(one, longest_left_out_ns)
-    ]
+    lines = [line for one in traced for line in _events(one, longest_left_out_ns)]
     return (
         '{"traceEvents":[\n' + ",\n".join(lines) + '\n],"displayTimeUnit":"ns",'
         '"viztracer_metadata":{"overflow":false}}'
     ).encode()
 
 
-def _events(one: _Traced, longest_left_out_ns: int) -> Iterator[dict[str, Any]]:
+def _events(one: _Traced, longest_left_out_ns: int) -> Iterator[str]:
     pid = one.process.key.pid
     yield _metadata("process_name", pid, pid, one.process.key.name)
     tracks = set()
-    for call in _kept(one, longest_left_out_ns):
-        tracks.add(call.track)
-        yield {
-            "ph": "X",
-            "cat": "fee",
-            "pid": pid,
-            "tid": call.track,
-            "name": call.name,
-            "ts": call.start_ns / 1e3,
-            "dur": call.duration_ns / 1e3,
-        }
+    quoted: dict[str, str] = {}
+    for track, start_ns, duration_ns, name in _kept(one, longest_left_out_ns):
+        tracks.add(track)
+        label = quoted.get(name) or quoted.setdefault(name, json.dumps(name))
+        yield (
+            f'{{"ph":"X","cat":"fee","pid":{pid},"tid":{track},"name":{label}'
+            f',"ts":{_microseconds(start_ns)},"dur":{_microseconds(duration_ns)}}}'
+        )
     names = {**one.trace.threads, **one.process.threads, **one.trace.tasks}
     for track in sorted(tracks):
         yield _metadata("thread_name", pid, track, names.get(track, f"thread {track}"))
 
 
-def _metadata(kind: str, pid: int, track: int, name: str) -> dict[str, Any]:
-    return {"ph": "M", "pid": pid, "tid": track, "name": kind, "args": {"name": name}}
+def _microseconds(ns: int) -> str:
+    return f"{ns // 1000}.{ns % 1000:03d}"
+
+
+def _metadata(kind: str, pid: int, track: int, name: str) -> str:
+    event = {"ph": "M", "pid": pid, "tid": track, "name": kind, "args": {"name": name}}
+    return json.dumps(event, separators=(",", ":"))
 
 
 def _losses(traced: Iterable[_Traced]) -> Iterator[Loss]:

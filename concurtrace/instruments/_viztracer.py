@@ -27,8 +27,8 @@ from concurtrace.instruments.timeline import MARK
 from concurtrace.on_import import on_import
 
 _CHECK_S = 0.005
-_HALVINGS = 12
-_FIRST_US, _FACTOR = 1.0, 4.0
+_HALVINGS = 16
+_FIRST_US, _FACTOR = 1.0, 2.0
 
 
 class Recorder:
