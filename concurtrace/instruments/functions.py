@@ -32,7 +32,9 @@ _VERSION = 1
 _BUILTIN = "~"
 # A builtin under the name of a method that overrides it is shown with that one's address.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-_OWN_FOLDERS = tuple(str(Path(__file__).parents[1] / name) for name in ("launch", "instruments"))
+_OURS = tuple(
+    str(Path(__file__).parents[1] / name) for name in ("launch", "instruments", "on_import.py")
+)
 
 _RESUMPTIONS = (
     "Calls of generators and coroutines count every resumption, and what passes while they are"
@@ -175,7 +177,7 @@ def _add(row: list[int], numbers: tuple[int, ...]) -> None:
 
 
 def _is_ours(code: CodeType | str) -> bool:
-    return not isinstance(code, str) and code.co_filename.startswith(_OWN_FOLDERS)
+    return not isinstance(code, str) and code.co_filename.startswith(_OURS)
 
 
 def _table(

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from concurtrace.instruments import Probe
 
 VARIABLE = "CONCURTRACE_AGENT"
+NUDGE = signal.SIGURG
+"""Ignored where nobody handles it; here its handler does nothing. See ``nudge``."""
+TOLD = ".told"
+"""The file ``<pid>.told`` says that a process was sent SIGTERM. See ``nudge``."""
 
 _json: Any = json.encoder
 _encode = _json.c_make_encoder(
@@ -37,17 +41,18 @@ class Agent:
         self.started_by = _how_started(spec["launcher_pid"])
         self.probes: list[Probe] = []
         self.active = False
-        self.ending = False
-        self.told_to_end = False
         self.waits_for_bootstrap = self.started_by in ("spawn", "forkserver")
         self._renew()
         self._os_exit = os._exit
+        self._os_kill = os.kill
 
     def _renew(self) -> None:
         """Take on the identity of this process; again in each forked child."""
         self.pid = os.getpid()
         self.stem = f"{self.pid}-{time.monotonic_ns()}"
         self.registered = False
+        self.busy = False
+        self.told_to_end = False
 
     def register(self, name: str) -> None:
         """Write who this process is, as the first line of its own file."""
@@ -89,8 +94,11 @@ class Agent:
         if self.spec["instruments"]:
             atexit.register(self.end)
             os._exit = self._exit_now
+            os.kill = self._kill
             if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, self._terminated)
+                if signal.getsignal(NUDGE) == signal.SIG_DFL:
+                    signal.signal(NUDGE, _wake_up)
         if self.started_by == "subprocess" or self._is_root_script():
             self.begin(_program_name())
 
@@ -101,12 +109,22 @@ class Agent:
         """Start watching this process."""
         if self.active:
             return
-        if not self.registered:
-            self.register(name)
-        self.probes = self._make_probes()
-        self.active = True
-        for probe in self.probes:
-            probe.begin()
+        self.busy = True
+        try:
+            if not self.registered:
+                self.register(name)
+            self.probes = self._make_probes()
+            self.active = True
+            for probe in self.probes:
+                probe.begin()
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Do what was put off: SIGTERM waits until what it would leave half done is done."""
+        self.busy = False
+        if self.told_to_end and _in_main_thread():
+            self._die_of_sigterm()
 
     def _make_probes(self) -> "list[Probe]":
         if not self.spec["instruments"]:
@@ -133,16 +151,14 @@ class Agent:
         """Stop watching this process and write what was recorded; harmless when called again."""
         if not self.active or os.getpid() != self.pid:
             return
-        self.active, self.ending = False, True
+        self.active, self.busy = False, True
         for probe in reversed(self.probes):
             try:
                 probe.end()
             except Exception as error:  # a probe must never break the target
                 self._note(failed=type(probe).__name__, error=f"{type(error).__name__}: {error}")
         self._note(ended=True)
-        self.ending = False
-        if self.told_to_end and _in_main_thread():
-            self._die_of_sigterm()
+        self._settle()
 
     def _after_fork(self) -> None:
         inherited, self.probes = self.probes, []
@@ -184,9 +200,15 @@ class Agent:
         self.end()
         self._os_exit(status)
 
+    def _kill(self, pid: int, number: int) -> None:
+        """Send a signal as ``os.kill`` does; tell the launcher whom it may have to nudge."""
+        self._os_kill(pid, number)
+        if number == signal.SIGTERM and pid > 0:
+            told = f"{self.spec['processes']}/{pid}{TOLD}"
+            os.close(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+
     def _terminated(self, _number: int, _frame: FrameType | None) -> None:
-        if self.ending:
-            # This handler interrupted the writing, which must come to its end first.
+        if self.busy:
             self.told_to_end = True
             return
         import faulthandler
@@ -194,10 +216,11 @@ class Agent:
         stacks = os.path.join(self.spec["processes"], self.stem + ".stacks")  # noqa: PTH118
         with open(stacks, "w") as file:  # noqa: PTH123
             faulthandler.dump_traceback(file)
-        self.end()
         self._die_of_sigterm()
 
     def _die_of_sigterm(self) -> None:
+        self.told_to_end = False
+        self.end()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -212,6 +235,10 @@ def _how_started(launcher_pid: int) -> str:
     if "multiprocessing.forkserver" in command:
         return "forkserver"
     return "main" if os.getppid() == launcher_pid else "subprocess"
+
+
+def _wake_up(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: that the signal interrupted a blocking call is all that was wanted."""
 
 
 def _in_main_thread() -> bool:

@@ -16,6 +16,7 @@ from concurtrace.instruments import Instrument
 from concurtrace.launch import agent, command, describe
 from concurtrace.launch.interrupts import Interrupts
 from concurtrace.launch.load import MachineLoad
+from concurtrace.launch.nudge import nudging
 from concurtrace.launch.plan import PassPlan, RunPlan
 from concurtrace.launch.process import Child, Ended, Leftovers, adopt_orphans
 from concurtrace.model.run import Execution, Pass, PassStatus, TargetKind
@@ -157,6 +158,7 @@ class Launcher:
         @contextlib.contextmanager
         def beside(pid: int) -> Iterator[None]:
             with ExitStack() as stack:
+                stack.enter_context(nudging(raw / "processes"))
                 for one in able:
                     stack.enter_context(one.beside(pid, raw / one.name, options[one.name]))
                 yield

@@ -15,6 +15,7 @@ from enum import Enum
 import psutil
 
 from concurtrace.errors import RunFailedError
+from concurtrace.launch.agent import NUDGE
 from concurtrace.launch.interrupts import Interrupts
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -134,6 +135,7 @@ def _stop_tree(pid: int) -> None:
     deadline = time.monotonic() + GRACE_S
     while alive and time.monotonic() < deadline:
         time.sleep(0.02)
+        _signal_all(alive, NUDGE)
         # Not psutil.wait_procs: it would reap them, and their status is still wanted.
         alive = [one for one in alive if _is_running(one)]
     # New ones may have been started meanwhile.
