@@ -21,6 +21,7 @@ static struct {
     uint32_t reserved;      /* chunks reserved on disk */
     uint32_t growing;
     struct ct_chunk *threads;
+    struct ct_thread *rest;  /* kept for the threads that find no slot */
     uint64_t own_used;      /* budget without a shared file */
 } file;
 
@@ -88,14 +89,15 @@ static void follow_budget(uint64_t used)
         CT_SET(ct.header->raised_at_ns[level - 1], ct_now());
 }
 
+static uint64_t *budget(void) { return ct_shared != NULL ? &ct_shared->used_bytes : &file.own_used; }
+
 /* Count bytes against the budget of the run. Spans stop before the rest: names must still find room. */
 static bool take_budget(uint32_t kind)
 {
-    uint64_t *used = ct_shared != NULL ? &ct_shared->used_bytes : &file.own_used;
-    uint64_t now = __atomic_add_fetch(used, CT_CHUNK_SIZE, __ATOMIC_RELAXED);
+    uint64_t now = __atomic_add_fetch(budget(), CT_CHUNK_SIZE, __ATOMIC_RELAXED);
     uint64_t limit = kind == CT_CHUNK_SPANS ? ct.max_bytes / 32 * 31 : ct.max_bytes;
     if (now > limit) {
-        __atomic_sub_fetch(used, CT_CHUNK_SIZE, __ATOMIC_RELAXED);
+        __atomic_sub_fetch(budget(), CT_CHUNK_SIZE, __ATOMIC_RELAXED);
         __atomic_or_fetch(&ct.header->flags, CT_H_BUDGET_USED, __ATOMIC_RELAXED);
         return false;
     }
@@ -171,6 +173,8 @@ struct ct_thread *ct_file_slot(void)
     }
 }
 
+struct ct_thread *ct_file_rest(void) { return file.rest; }
+
 static void fill_header(struct ct_header *header)
 {
     memcpy(header->magic, CT_MAGIC, 8);
@@ -234,7 +238,10 @@ bool ct_file_create(void)
         file.threads = NULL;
         file.growing = 0;
         fill_header(base);
+        __atomic_add_fetch(budget(), CT_CHUNK_SIZE, __ATOMIC_RELAXED);
         __atomic_store_n(&ct.header, (struct ct_header *)base, __ATOMIC_RELEASE);
+        file.rest = ct_file_slot();
+        ((struct ct_header *)base)->thread_count = 0;
         struct ct_process *process = ct_process(ct.row);
         if (process != NULL) {
             process->image_ns = ct.start_ns;

@@ -221,7 +221,7 @@ struct ct_header {
     uint64_t lost_stacks;        /* waits that should carry a stack and do not (table full) */
     uint64_t lost_objects;       /* waits whose lock or fd found no room in a table */
     uint64_t lost_wakers;
-    uint64_t lost_threads;       /* threads that found no slot: nothing is known of them */
+    uint64_t lost_threads;       /* threads that found no slot: counted in the slot with CT_T_REST */
     uint64_t locks_created;      /* Python locks seen at their creation */
     uint64_t raised_at_ns[8];    /* when the threshold was raised the n-th time, 0 = not */
     uint64_t reserved[16];
@@ -239,7 +239,8 @@ enum ct_slot_flag {
     CT_T_MAIN = 2,               /* main thread of the process */
     CT_T_PYTHON = 4,             /* has taken a GIL at least once */
     CT_T_ENDED = 8,              /* end_ns is valid */
-    CT_T_FORKED = 16             /* the thread that called fork, in the child */
+    CT_T_REST = 16               /* no thread but the sum of those that ended and had found no slot (the budget
+                                  * was used up): only the sums count, pairs are all in pair_other */
 };
 
 struct ct_total { uint64_t total_ns, count, folded_ns, folded_count; };

@@ -106,10 +106,8 @@ static void released(struct ct_self *self, struct ct_gil *gil)
         slot->gil_holds++;
         slot->gil_held_ns += now - self->gil_taken_ns;
     }
-    if (CT_UNLIKELY(slot->tstate == 0)) {
-        slot->tstate = (uint64_t)(uintptr_t)ct_tstate();
-        ct_thread_name(slot);
-    }
+    if (self->gil_held)
+        ct_name(self);
     self->gil_held = false;
     slot->gil_taken_ns = 0;
     ct_switch(self, CT_RUNNING_NOGIL, now);

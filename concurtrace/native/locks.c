@@ -177,6 +177,8 @@ CT_EXPORT int sem_trywait(sem_t *sem)
         struct lock *lock = self != NULL ? find_or_insert(sem, CT_O_LOCK) : NULL;
         if (CT_LIKELY(lock != NULL))
             acquired(lock, self->tid);
+        if (CT_LIKELY(self != NULL) && self->gil_held)
+            ct_name(self);
     }
     return result;
 }
@@ -192,7 +194,18 @@ CT_EXPORT int sem_post(sem_t *sem)
     return CT_REAL(sem_post)(sem);
 }
 
-static uint8_t begin_wait(struct ct_self *self, struct lock *lock, const void *address)
+/* A free lock is no wait, whichever call takes it. */
+static bool taken_at_once(struct ct_self *self, struct lock *lock, sem_t *sem)
+{
+    int saved = errno;
+    bool taken = CT_REAL(sem_trywait)(sem) == 0;
+    errno = saved;
+    if (taken && lock != NULL)
+        acquired(lock, self->tid);
+    return taken;
+}
+
+static void begin_wait(struct ct_self *self, struct lock *lock, const void *address)
 {
     uint32_t owner = 0;
     uint8_t state = CT_LOCK_WAIT;
@@ -208,7 +221,6 @@ static uint8_t begin_wait(struct ct_self *self, struct lock *lock, const void *a
     }
     ct_call_begin(self, state, CT_R_NONE);
     ct_live_wait(self, (uint64_t)(uintptr_t)address, owner);
-    return state;
 }
 
 static void end_wait(struct ct_self *self, struct lock *lock, const void *address, int result, uint16_t flags)
@@ -241,6 +253,8 @@ static void end_wait(struct ct_self *self, struct lock *lock, const void *addres
     if (self == NULL)                                                        \
         return call;                                                         \
     struct lock *lock = find_or_insert(sem, CT_O_LOCK);                      \
+    if (taken_at_once(self, lock, sem))                                      \
+        return 0;                                                            \
     begin_wait(self, lock, sem);                                             \
     int result = call;                                                       \
     end_wait(self, lock, sem, result, timed);                                \

@@ -32,6 +32,7 @@ struct ct_self {
     bool dead;                 /* its slot is closed */
     bool in_vfork;             /* a vfork child runs on our memory */
     bool gil_held;
+    bool named;                /* its PyThreadState and name are in the slot */
     uint8_t state, reason;
     uint16_t flags;            /* flags of the open span */
     uint32_t tid;
@@ -103,6 +104,12 @@ static inline struct ct_self *ct_enter(void)
 }
 struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t flags);
 void ct_thread_end(void *self);
+void ct_name_now(struct ct_self *self);
+static inline void ct_name(struct ct_self *self)
+{
+    if (CT_UNLIKELY(!self->named))
+        ct_name_now(self);
+}
 void ct_thread_setup(void);
 uint32_t ct_tid_of(pthread_t thread);
 void ct_fork_child_threads(uint64_t now);
@@ -134,6 +141,7 @@ void ct_call_end(struct ct_self *self, struct ct_detail *detail);
 bool ct_file_create(void);
 void *ct_file_chunk(uint32_t kind, uint32_t owner, uint32_t sequence, uint32_t *number);
 struct ct_thread *ct_file_slot(void);
+struct ct_thread *ct_file_rest(void);
 void ct_file_finish(uint32_t status, int exit_code);
 void ct_file_forget(void);
 void ct_file_drop_pages(void *chunk);

@@ -16,6 +16,8 @@ static inline void live_end(struct ct_thread *slot) { __atomic_store_n(&slot->se
 static CT_NOINLINE bool next_chunk(struct ct_self *self)
 {
     uint32_t number;
+    if (self->slot->flags & CT_T_REST)   /* no place in the file */
+        return false;
     struct ct_chunk *fresh = ct_file_chunk(CT_CHUNK_SPANS, self->slot->index, self->sequence, &number);
     if (fresh == NULL)
         return false;

@@ -41,6 +41,31 @@ uint32_t ct_tid_of(pthread_t thread)
     return __atomic_load_n(&known[place].pthread, __ATOMIC_ACQUIRE) == (uint64_t)thread ? tid : 0;
 }
 
+/* When the budget leaves no room for a slot, a thread counts in its own memory, and what it was is added to one slot
+ * for all such threads when it ends. */
+static __thread struct ct_thread own_slot __attribute__((tls_model("initial-exec")));
+
+static void add_to_rest(const struct ct_thread *slot)
+{
+    struct ct_thread *rest = ct_file_rest();
+    if (rest == NULL)
+        return;
+    const uint64_t *from[] = {&slot->gil_holds, &slot->gil_held_ns, &slot->gil_waits, &slot->gil_wait_ns,
+                              &slot->gil_forced, &slot->cpu_ns};
+    uint64_t *to[] = {&rest->gil_holds, &rest->gil_held_ns, &rest->gil_waits, &rest->gil_wait_ns, &rest->gil_forced,
+                      &rest->cpu_ns};
+    for (unsigned i = 0; i < sizeof from / sizeof *from; i++)
+        __atomic_add_fetch(to[i], *from[i], __ATOMIC_RELAXED);
+    __atomic_add_fetch(&rest->pair_other.ns, slot->gil_wait_ns, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < CT_STATES; i++) {
+        uint64_t *sum = &rest->states[i].total_ns;
+        const uint64_t *part = &slot->states[i].total_ns;
+        for (unsigned j = 0; j < 4; j++)
+            __atomic_add_fetch(&sum[j], part[j], __ATOMIC_RELAXED);
+    }
+    __atomic_or_fetch(&rest->flags, CT_T_USED | CT_T_REST, __ATOMIC_RELEASE);
+}
+
 struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t flags)
 {
     struct ct_self *self = &ct_self;
@@ -48,8 +73,9 @@ struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t fl
     struct ct_thread *slot = ct_file_slot();
     if (slot == NULL) {
         __atomic_add_fetch(&ct.header->lost_threads, 1, __ATOMIC_RELAXED);
-        self->dead = true;
-        return NULL;
+        memset(&own_slot, 0, sizeof own_slot);
+        slot = &own_slot;
+        flags |= CT_T_REST;
     }
     self->tid = ct_gettid();
     self->slot = slot;
@@ -104,6 +130,15 @@ CT_NOINLINE struct ct_self *ct_enter_slow(void)
     return self;
 }
 
+/* Name a thread at the first event at which it holds the GIL and runs Python. */
+CT_NOINLINE void ct_name_now(struct ct_self *self)
+{
+    self->slot->tstate = (uint64_t)(uintptr_t)ct_tstate();
+    self->named = self->slot->tstate != 0;
+    if (self->named)
+        ct_thread_name(self->slot);
+}
+
 static void read_cpu(struct ct_thread *slot, uint64_t now)
 {
     struct timespec t;
@@ -130,11 +165,13 @@ void ct_thread_end(void *given)
     ct_gil_abandon(self, now);
     ct_switch_detail(self, self->state, now, &detail);
     ct_flush_folds(self);
-    if (self->slot->tstate == 0 && self->gil_held)   /* it ends without having let go of the GIL once */
-        ct_thread_name(self->slot);
+    if (self->gil_held)   /* it may end without having let go of the GIL once */
+        ct_name(self);
     read_cpu(self->slot, now);
     self->slot->end_ns = now;
     __atomic_or_fetch(&self->slot->flags, CT_T_ENDED, __ATOMIC_RELEASE);
+    if (self->slot == &own_slot)
+        add_to_rest(self->slot);
     errno = saved;
 }
 
@@ -189,4 +226,5 @@ void ct_fork_child_threads(uint64_t now)
     self->create_ns = now;
     self->gil_taken_ns = self->gil_held ? now : 0;
     self->creator_tid = ct.fork_parent_tid;
+    self->named = false;
 }

@@ -228,3 +228,23 @@ threading.Thread(target=take, args=(second, first), name="right").start()
     finally:
         child.kill()
         child.communicate()
+
+
+def test_threads_beyond_the_budget_are_counted_together(bench: Bench) -> None:
+    recording = bench.record(
+        """
+        import threading
+        for _ in range(40):
+            threads = [threading.Thread(target=id, args=(0,)) for _ in range(50)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        """,
+        CONCURTRACE_MAX_BYTES=str(1 << 20),
+    )
+    threads = recording.root().threads
+    (rest,) = [thread for thread in threads if thread.flags & 16]
+    assert rest.states["STARTING"].count > 0
+    assert sum(thread.states["STARTING"].count for thread in threads) == 2000
+    assert recording.root().path.stat().st_size <= 1 << 20
