@@ -87,29 +87,33 @@ def run_processes(jobs: Sequence[Job], name: str, *, daemon: bool = False) -> li
     return [results[pipe] for pipe in crew]
 
 
+class RemoteError(Exception):
+    """What a worker process said about its failure."""
+
+
 def _send_result(pipe: Connection, job: Job) -> None:
     # The end of its parent, or a Ctrl-C that reaches both, ends it without words of its own.
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError), pipe:
         function, arguments = job
+        answer: tuple[Any, Exception | None, str]
         try:
-            result, failure = function(*arguments), None
+            answer = function(*arguments), None, ""
         except Exception as error:  # the parent raises it
-            # A traceback can't be pickled; without this the parent would not know where.
-            error.add_note(traceback.format_exc())
-            result, failure = None, error
-        pipe.send((result, failure))
+            # A traceback can't be pickled; without its text the parent would not know where.
+            answer = None, error, traceback.format_exc()
+        pipe.send(answer)
 
 
 def _receive(pipe: Connection, process: multiprocessing.Process) -> Any:
     try:
-        result, failure = pipe.recv()
+        result, failure, where = pipe.recv()
     except EOFError:
         process.join()
         raise ChildProcessError(
             f"{process.name} ended without a result, exit code {process.exitcode}"
         ) from None
     if failure is not None:
-        raise failure
+        raise failure from RemoteError(f"in {process.name}\n{where}")
     return result
 
 

@@ -1,15 +1,15 @@
 """Daemons: threads and processes that are cut off when their program ends.
 
-A program writes a file, line by line, in a worker that it waits for at its end, while a heartbeat
-beats beside it. As a `daemon`, the heartbeat needs no end: it dies with the program, between two
-beats or in the middle of one. As a `standard` worker it keeps the program alive until it is told to
-stop, so it has to be told. A program here is a process of its own, because its end is the point.
+A program lets a worker write a file, line by line, and waits for it, while a heartbeat beats
+beside it. As a `daemon`, the heartbeat needs no end: it dies with the program, between two beats or
+in the middle of one. As a `standard` worker it keeps the program alive until it is told to stop, so
+it has to be told. A program here is a process of its own, because its end is the point.
 
-What to look for in the report: the heartbeat's life, which ends with the program's, and how the
-program still lives, at its end, for the sake of the worker. The fault `lost-flush` makes the
-worker a daemon too: the program ends when the file is half written, and what had not been flushed
-is lost. The fault `daemon-children` starts workers from a daemonic process, which multiprocessing
-refuses: a daemon is ended without being asked, so nobody would see to the end of its children.
+What to look for in the report: the heartbeat's life, which ends with the program's. The fault
+`lost-flush` makes the worker a daemon too, and nobody waits for it: the program ends when the file
+is half written, and what had not been flushed is lost. The fault `daemon-children` starts workers
+from a daemonic process, which multiprocessing refuses: a daemon is ended without being asked, so
+nobody would see to the end of its children.
 """
 
 import contextlib
@@ -81,12 +81,11 @@ def line(seed: int, index: int) -> str:
 
 
 class Program:
-    """A program that ends: it starts a worker and a heartbeat, and has nothing more to do."""
+    """A program that ends: it starts a worker and a heartbeat, and waits for the worker."""
 
     def __init__(self, work: Work, model: Model, folder: Path) -> None:
         self.work = work
-        # A daemon that was killed while it waited leaves a multiprocessing primitive as if it
-        # still did; nobody else uses the same one here.
+        self.beating = model.primitives.Event()
         self.half_written = model.primitives.Event()
         self.written = model.primitives.Event()
         self.never = model.primitives.Event()
@@ -94,16 +93,24 @@ class Program:
         self.beats = folder / "beats"
 
     def run(self, make: Any) -> None:
-        """Start both and return; what then becomes of them is the lesson.
+        """Start both, and return when the worker is done, whatever then becomes of the heartbeat.
 
         ``make`` is ``threading.Thread`` or ``multiprocessing.Process``.
         """
         loses = self.work.fault == "lost-flush"
-        heart_is_daemon = self.work.variant == "daemon"
-        make(target=self.beat, name="heartbeat", daemon=heart_is_daemon).start()
-        make(target=self.write, name="writer", daemon=loses).start()
+        immortal = self.work.variant == "daemon"
+        heart = make(target=self.beat, name="heartbeat", daemon=immortal)
+        writer = make(target=self.write, name="writer", daemon=loses)
+        heart.start()
+        writer.start()
+        self.beating.wait()
         if loses:
             self.half_written.wait()
+            return
+        writer.join()
+        if not immortal:
+            self.written.set()
+            heart.join()
 
     def write(self) -> None:
         """Write the file: what the worker does."""
@@ -114,7 +121,6 @@ class Program:
                     self.never.wait()
                 time.sleep(self.work.number("line-ms") / 1000)
                 file.write(line(self.work.seed, index) + "\n")
-        self.written.set()
 
     def beat(self) -> None:
         """Add a byte per beat to a file, until told to stop: what the heartbeat does.
@@ -126,6 +132,7 @@ class Program:
         try:
             while self.work.variant == "daemon" or not self.written.is_set():
                 os.write(file, b"*")
+                self.beating.set()
                 time.sleep(pause)
         finally:
             os.close(file)
