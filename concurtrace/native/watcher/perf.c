@@ -1,4 +1,7 @@
-/* Switch records of the kernel: one event per core for the target and all that it starts. */
+/* Switch records of the kernel, in one ring buffer per core.
+ *
+ * The rings belong to events on the watcher's own thread, so that they outlive what is attached: the events of the
+ * target's threads only write into them, and can be closed and opened again as the cost demands. */
 #include "watcher.h"
 
 #include <linux/perf_event.h>
@@ -9,39 +12,43 @@
 #ifndef PERF_RECORD_MISC_SWITCH_OUT_PREEMPT
 #define PERF_RECORD_MISC_SWITCH_OUT_PREEMPT (1 << 14)
 #endif
-#define MOST_RING_BYTES (2u << 20)
-#define LEAST_RING_BYTES (32u << 10)
+/* With its control page, what the kernel lets every user lock per core by default. */
+#define MOST_RING_BYTES (512u << 10)
+#define LEAST_RING_BYTES (128u << 10)
+#define WAKE_BYTES (64u << 10)
 #define LONGEST_RECORD 128u
 
 /* Every record ends in this, because of sample_id_all and the sample type. */
-struct sample_id { uint32_t pid, tid; uint64_t time_ns; uint32_t cpu, reserved; };
+struct sample_id { uint32_t pid, tid; uint64_t time_ns; };
 
 /* Bodies of the records, without their header. */
 struct task_body { uint32_t pid, ppid, tid, ptid; uint64_t time_ns; };
 struct comm_body { uint32_t pid, tid; char comm[16]; };
 struct lost_body { uint64_t id, lost; };
 
-static int open_event(pid_t tid, int cpu)
+enum role { CARRIES_RING, WATCHES_THREAD };
+
+static int open_event(pid_t tid, uint32_t cpu, enum role role)
 {
     struct perf_event_attr attr = {
         .type = PERF_TYPE_SOFTWARE,
         .size = sizeof attr,
         .config = PERF_COUNT_SW_DUMMY,
-        .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU,
-        .inherit = 1,
+        .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
         .exclude_kernel = 1,           /* all that an ordinary user may ask for */
         .exclude_hv = 1,
         .sample_id_all = 1,
-        .context_switch = 1,
-        .task = 1,
-        .comm = 1,
-        .comm_exec = 1,
+        .inherit = role == WATCHES_THREAD,
+        .context_switch = role == WATCHES_THREAD,
+        .task = role == WATCHES_THREAD,
+        .comm = role == WATCHES_THREAD,
+        .comm_exec = role == WATCHES_THREAD,
         .use_clockid = 1,
         .clockid = CLOCK_MONOTONIC,
         .watermark = 1,
-        .wakeup_watermark = 0,         /* half of the ring */
+        .wakeup_watermark = WAKE_BYTES,
     };
-    return (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+    return (int)syscall(SYS_perf_event_open, &attr, tid, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 static bool map_ring(struct cw_ring *ring, uint64_t bytes)
@@ -63,20 +70,20 @@ static void unmap_ring(struct cw_ring *ring)
     ring->base = NULL;
 }
 
-/* The cores that are there: a core that is not online gives ENODEV. */
-static bool open_rings(struct cw_perf *perf, pid_t pid)
+/* One ring for each core that is there: a core that is not online gives ENODEV. */
+static bool open_rings(struct cw_perf *perf)
 {
     long most = sysconf(_SC_NPROCESSORS_CONF);
     perf->rings = calloc((size_t)(most > 0 ? most : 1), sizeof *perf->rings);
     if (perf->rings == NULL)
         return false;
-    for (int cpu = 0; cpu < most; cpu++) {
-        int fd = open_event(pid, cpu);
+    for (uint32_t cpu = 0; cpu < most; cpu++) {
+        int fd = open_event(0, cpu, CARRIES_RING);
         if (fd < 0 && errno == ENODEV)
             continue;
         if (fd < 0)
             return false;
-        perf->rings[perf->count++] = (struct cw_ring){.fd = fd, .cpu = (uint32_t)cpu};
+        perf->rings[perf->count++] = (struct cw_ring){.fd = fd, .cpu = cpu};
     }
     return perf->count > 0;
 }
@@ -101,49 +108,61 @@ static bool map_rings(struct cw_perf *perf)
     return false;
 }
 
-bool cw_perf_open(struct cw_perf *perf, pid_t pid)
+bool cw_perf_open(struct cw_perf *perf)
 {
-    if (open_rings(perf, pid) && map_rings(perf))
+    if (open_rings(perf) && map_rings(perf))
         return true;
-    perf->error = errno;
+    int error = errno;
     cw_perf_close(perf);
+    errno = error;
     return false;
 }
 
-bool cw_perf_add(struct cw_perf *perf, pid_t tid)
+static bool make_room(struct cw_perf *perf)
 {
-    int *extra = realloc(perf->extra, (perf->extra_count + perf->count) * sizeof *extra);
-    if (extra == NULL)
+    if (perf->watching_count + perf->count <= perf->watching_room)
+        return true;
+    uint32_t room = perf->watching_room * 2 + perf->count * 8;
+    int *watching = realloc(perf->watching, room * sizeof *watching);
+    if (watching == NULL)
         return false;
-    perf->extra = extra;
+    perf->watching = watching;
+    perf->watching_room = room;
+    return true;
+}
+
+bool cw_perf_watch(struct cw_perf *perf, pid_t tid)
+{
+    if (!make_room(perf))
+        return false;
     for (uint32_t i = 0; i < perf->count; i++) {
-        int fd = open_event(tid, (int)perf->rings[i].cpu);
+        int fd = open_event(tid, perf->rings[i].cpu, WATCHES_THREAD);
         if (fd < 0)
             return false;
-        if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, perf->rings[i].fd) != 0) {
-            close(fd);
+        perf->watching[perf->watching_count++] = fd;
+        if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, perf->rings[i].fd) != 0)
             return false;
-        }
-        perf->extra[perf->extra_count++] = fd;
     }
     return true;
 }
 
+void cw_perf_let_go(struct cw_perf *perf)
+{
+    for (uint32_t i = 0; i < perf->watching_count; i++)
+        close(perf->watching[i]);
+    perf->watching_count = 0;
+}
+
 void cw_perf_close(struct cw_perf *perf)
 {
-    for (uint32_t i = 0; i < perf->extra_count; i++)
-        close(perf->extra[i]);
-    free(perf->extra);
-    perf->extra = NULL;
-    perf->extra_count = 0;
+    cw_perf_let_go(perf);
+    free(perf->watching);
     for (uint32_t i = 0; i < perf->count; i++) {
         unmap_ring(&perf->rings[i]);
-        if (perf->rings[i].fd >= 0)
-            close(perf->rings[i].fd);
+        close(perf->rings[i].fd);
     }
     free(perf->rings);
-    perf->rings = NULL;
-    perf->count = 0;
+    memset(perf, 0, sizeof *perf);
 }
 
 /* Records wrap round at the end of the ring: copy what is asked for. */
@@ -184,11 +203,11 @@ static void hand_on(struct cw *cw, struct cw_ring *ring)
     memcpy(&id, record.bytes + size - sizeof id, sizeof id);
     const void *body = record.bytes + sizeof record.header;
     const struct task_body *task = body;
+    uint16_t misc = record.header.misc;
     switch (record.header.type) {
     case PERF_RECORD_SWITCH:
-        if (record.header.misc & PERF_RECORD_MISC_SWITCH_OUT)
-            cw_slice_out(cw, ring, id.pid, id.tid, id.time_ns,
-                         (record.header.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT) != 0);
+        if (misc & PERF_RECORD_MISC_SWITCH_OUT)
+            cw_slice_out(cw, ring, id.pid, id.tid, id.time_ns, (misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT) != 0);
         else
             cw_slice_in(cw, ring, id.pid, id.tid, id.time_ns);
         break;
@@ -203,8 +222,7 @@ static void hand_on(struct cw *cw, struct cw_ring *ring)
         char name[16] = {0};           /* shorter names make shorter records */
         uint64_t room = size - sizeof record.header - sizeof id - offsetof(struct comm_body, comm);
         memcpy(name, comm->comm, room < 15 ? room : 15);
-        cw_task_comm(cw, comm->pid, comm->tid, name, (record.header.misc & PERF_RECORD_MISC_COMM_EXEC) != 0,
-                     id.time_ns);
+        cw_task_comm(cw, comm->pid, comm->tid, name, (misc & PERF_RECORD_MISC_COMM_EXEC) != 0, id.time_ns);
         break;
     }
     case PERF_RECORD_LOST:
@@ -223,7 +241,7 @@ void cw_perf_drain(struct cw *cw, uint64_t until)
         ring->head = __atomic_load_n(&((struct perf_event_mmap_page *)ring->base)->data_head, __ATOMIC_ACQUIRE);
         find_next(ring);
     }
-    for (;;) {
+    while (perf->count != 0) {
         struct cw_ring *first = &perf->rings[0];
         for (uint32_t i = 1; i < perf->count; i++)
             if (perf->rings[i].next_ns < first->next_ns)

@@ -53,6 +53,7 @@ static struct cw_task *new_task(struct cw *cw, uint32_t pid, uint32_t tid, uint6
     task->start_ns = time_ns;
     task->flags = flags | (pid == tid ? CW_T_PROCESS : 0);
     cw_file_publish(&cw->tasks_file, 1);
+    cw->own[index] = (struct cw_own_task){0};
     cw->task_of[tid] = (uint32_t)index + 1;
     return task;
 }
@@ -66,9 +67,9 @@ static struct cw_task *find_task(struct cw *cw, uint32_t pid, uint32_t tid, uint
     return known ? task : new_task(cw, pid, tid, time_ns, 0);
 }
 
-static struct cw_own_task *own_of(const struct cw *cw, const struct cw_task *task)
+struct cw_own_task *cw_own_of(const struct cw *cw, const struct cw_task *task)
 {
-    return &cw->own[(const struct cw_task *)task - (const struct cw_task *)cw_file_item(&cw->tasks_file, 0)];
+    return &cw->own[task - (const struct cw_task *)cw_file_item(&cw->tasks_file, 0)];
 }
 
 /* From half of the room on, the threshold goes up fourfold at every sixteenth. */
@@ -114,12 +115,14 @@ static void flush_window(struct cw *cw, struct cw_task *task, struct cw_own_task
     } else {
         cw->head->slices_dropped += own->window_slices;
     }
-    memset(own, 0, sizeof *own);
+    own->window_ns = 0;
+    own->window_on_cpu_ns = 0;
+    own->window_slices = own->window_preempted = 0;
 }
 
 static void fold(struct cw *cw, struct cw_task *task, uint64_t start_ns, uint64_t end_ns, uint32_t cpu, bool preempted)
 {
-    struct cw_own_task *own = own_of(cw, task);
+    struct cw_own_task *own = cw_own_of(cw, task);
     task->folded_ns += end_ns - start_ns;
     if (own->window_ns != 0 && end_ns - own->window_ns > cw->window_max_ns)
         flush_window(cw, task, own);
@@ -135,7 +138,7 @@ static void fold(struct cw *cw, struct cw_task *task, uint64_t start_ns, uint64_
 static void store(struct cw *cw, struct cw_task *task, uint64_t start_ns, uint64_t end_ns, uint32_t cpu, uint64_t flags)
 {
     uint64_t length = end_ns - start_ns, parts = length / LENGTH_MAX + 1;
-    flush_window(cw, task, own_of(cw, task));
+    flush_window(cw, task, cw_own_of(cw, task));
     struct cw_slice *slice = cw_file_more(&cw->slices_file, parts, cw->head);
     if (slice == NULL) {
         drop(cw, task, length, 1);
@@ -156,6 +159,7 @@ static void leave(struct cw *cw, struct cw_ring *ring, uint64_t time_ns, uint64_
     struct cw_task *task = cw_task_of(cw, ring->tid);
     uint64_t start_ns = ring->since_ns, end_ns = time_ns > start_ns ? time_ns : start_ns;
     ring->tid = CW_NOBODY;
+    cw->slices_seen++;
     if (task == NULL) {
         cw->head->slices_dropped++;
         return;
@@ -186,24 +190,25 @@ void cw_slice_in(struct cw *cw, struct cw_ring *ring, uint32_t pid, uint32_t tid
     ring->since_ns = time_ns;
     ring->cut = false;
     task->on_cpu = ring->cpu + 1;
+    cw_own_of(cw, task)->attached_ns = 0;
 }
 
 void cw_slice_out(struct cw *cw, struct cw_ring *ring, uint32_t pid, uint32_t tid, uint64_t time_ns, bool preempted)
 {
+    (void)pid;
     if (ring->tid != tid) {
         if (ring->tid != CW_NOBODY)
             leave(cw, ring, time_ns, CW_S_CUT);
         struct cw_task *task = cw_task_of(cw, tid);
-        if (task != NULL && (task->slices != 0 || (task->flags & CW_T_EXITED))) {
+        uint64_t attached_ns = task == NULL ? 0 : cw_own_of(cw, task)->attached_ns;
+        if (attached_ns == 0) {
             cw->head->slices_cut++;    /* its way in was lost */
             return;
         }
         /* It was on this core when watching began. */
-        task = find_task(cw, pid, tid, cw->start_ns);
-        if (task == NULL)
-            return;
+        cw_own_of(cw, task)->attached_ns = 0;
         ring->tid = tid;
-        ring->since_ns = task->start_ns;
+        ring->since_ns = attached_ns;
         ring->cut = true;
     }
     leave(cw, ring, time_ns, preempted ? CW_S_PREEMPTED : 0);
@@ -223,6 +228,7 @@ void cw_task_fork(struct cw *cw, uint32_t pid, uint32_t tid, uint32_t creator_ti
         return;
     const struct cw_task *creator = cw_task_of(cw, creator_tid);
     task->creator_tid = creator_tid;
+    cw_own_of(cw, task)->covered = cw->attachment;
     if (creator != NULL)
         memcpy(task->comm, creator->comm, sizeof task->comm);
 }
@@ -234,7 +240,7 @@ void cw_task_exit(struct cw *cw, struct cw_ring *ring, uint32_t pid, uint32_t ti
     struct cw_task *task = find_task(cw, pid, tid, time_ns);
     if (task == NULL)
         return;
-    flush_window(cw, task, own_of(cw, task));
+    flush_window(cw, task, cw_own_of(cw, task));
     task->end_ns = time_ns;
     task->flags |= CW_T_EXITED;
 }
@@ -249,13 +255,34 @@ void cw_task_comm(struct cw *cw, uint32_t pid, uint32_t tid, const char *comm, b
         task->flags |= CW_T_EXEC;
 }
 
-void cw_task_found(struct cw *cw, uint32_t pid, uint32_t tid, uint64_t time_ns) { find_task(cw, pid, tid, time_ns); }
+struct cw_task *cw_task_found(struct cw *cw, uint32_t pid, uint32_t tid, uint64_t time_ns)
+{
+    return find_task(cw, pid, tid, time_ns);
+}
 
-void cw_slices_end(struct cw *cw, uint64_t time_ns)
+void cw_slice_gap(struct cw *cw, uint64_t start_ns, uint64_t end_ns)
+{
+    struct cw_slice *slice = cw_file_more(&cw->slices_file, 1, cw->head);
+    uint64_t length = end_ns - start_ns;
+    if (slice == NULL)
+        return;
+    slice->w0 = pack0(cw, start_ns, 0, 0);
+    slice->w1 = length > LENGTH_MAX ? LENGTH_MAX : length;
+    cw_file_publish(&cw->slices_file, 1);
+}
+
+void cw_slices_leave_all(struct cw *cw, uint64_t time_ns)
 {
     for (uint32_t i = 0; i < cw->perf.count; i++)
         if (cw->perf.rings[i].tid != CW_NOBODY)
             leave(cw, &cw->perf.rings[i], time_ns, CW_S_CUT);
+    for (uint64_t i = 0; i < cw->tasks_file.count; i++)
+        cw->own[i].attached_ns = 0;
+}
+
+void cw_slices_end(struct cw *cw, uint64_t time_ns)
+{
+    cw_slices_leave_all(cw, time_ns);
     for (uint64_t i = 0; i < cw->tasks_file.count; i++) {
         struct cw_task *task = cw_file_item(&cw->tasks_file, i);
         flush_window(cw, task, &cw->own[i]);

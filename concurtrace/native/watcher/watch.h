@@ -3,7 +3,7 @@
  *   watch-head.ctw      one struct cw_head: how the watching went, what was lost, what it cost
  *   watch-tasks.ctw     struct cw_task: every thread that the kernel told of, with exact totals
  *   watch-slices.ctw    struct cw_slice: who was on which core, from when to when
- *   watch-loads.ctw     struct cw_load: CPU time and run delay, read now and then (no slices then)
+ *   watch-loads.ctw     struct cw_load: CPU time and run delay, read now and then where there are no slices
  *   watch-samples.ctw   struct cw_sample: Python stacks of running threads
  *   watch-names.ctw     records of interned strings, code objects, stacks and process images
  *
@@ -43,11 +43,12 @@ enum cw_head_flag {
     CW_H_ENDED = 1,            /* the watcher came to its end; else it was killed */
     CW_H_DISK_FULL = 2,        /* a file could not grow */
     CW_H_NO_READ = 4,          /* process_vm_readv is not permitted: no samples */
-    CW_H_LATE_START = 8        /* the target had more than one thread when watching began */
+    CW_H_LATE_START = 8,       /* the target had more than one thread when watching began */
+    CW_H_NOT_ALL = 16          /* and some of them could not be watched: no slices of them and their children */
 };
 
 struct cw_head {               /* 256 bytes */
-    uint32_t source;           /* enum cw_source */
+    uint32_t source;           /* enum cw_source: the best that was permitted */
     uint32_t flags;            /* enum cw_head_flag */
     uint32_t root_pid;
     int32_t perf_errno;        /* why perf_event_open or its mmap was refused; 0 = it was not */
@@ -63,6 +64,7 @@ struct cw_head {               /* 256 bytes */
     uint64_t slices_cut;       /* slices whose start or end is not known for that reason */
     uint64_t slices_dropped;   /* finished slices that found no room; in the totals of their tasks */
     uint64_t tasks_dropped;    /* threads that found no room */
+    uint64_t loads_dropped;    /* readings that found no room */
     /* samples */
     uint64_t interval_ns;      /* mean time between ticks that was asked for, 0 = none */
     uint64_t ticks;            /* ticks that were made */
@@ -79,7 +81,8 @@ enum cw_task_flag {
     CW_T_FORK_SEEN = 1,        /* start_ns, pid and creator come from the kernel; else start_ns = first seen */
     CW_T_EXITED = 2,           /* end_ns is valid */
     CW_T_EXEC = 4,             /* comm was set by exec */
-    CW_T_PROCESS = 8           /* first thread of its process */
+    CW_T_PROCESS = 8,          /* first thread of its process */
+    CW_T_END_GUESSED = 16      /* end_ns is when it was first found to be missing */
 };
 
 struct cw_task {               /* 96 bytes; a tid can come twice: they differ in start_ns */
@@ -88,7 +91,7 @@ struct cw_task {               /* 96 bytes; a tid can come twice: they differ in
     uint32_t flags;            /* enum cw_task_flag */
     uint64_t start_ns;         /* absolute */
     uint64_t end_ns;           /* absolute; 0 = alive when the watcher ended */
-    uint64_t on_cpu_ns;        /* exact sum over all slices, stored or not */
+    uint64_t on_cpu_ns;        /* exact sum over all slices, stored or not; without the gaps */
     uint64_t slices;           /* finished slices, stored or not */
     uint64_t preempted;        /* of them: ended while the thread could have gone on */
     uint64_t migrations;       /* of them: on another core than the one before */
@@ -109,7 +112,9 @@ struct cw_slice {              /* 16 bytes, one stay of one thread on one core *
     uint64_t w0;               /* bits 0-47 start - cw_table.start_ns | 48-59 core | 60-63 flags */
     uint64_t w1;               /* bits 0-39 length ns | 40-63 tid */
 };
-/* Slices of one thread come in time order. With CW_S_FOLD the length is that of a window in which the thread
+/* With tid 0: a gap, in which no switch records were asked for because they would have cost the target too much,
+ * or it had not yet shown that they would not; loads tell of that time. Slices that touch a gap are CUT.
+ * Slices of one thread come in time order. With CW_S_FOLD the length is that of a window in which the thread
  * had only slices shorter than the threshold, and the core is that of the last one. */
 struct cw_fold { uint64_t on_cpu_ns; uint32_t slices, preempted; };
 

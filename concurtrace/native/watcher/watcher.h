@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,18 +78,19 @@ struct cw_ring {
 struct cw_perf {
     struct cw_ring *rings;
     uint32_t count;
-    int *extra;                        /* events of threads that were there before, into the same rings */
-    uint32_t extra_count;
     uint64_t ring_bytes;
-    int error;
+    int *watching;                     /* events of the target's threads, into the rings */
+    uint32_t watching_count, watching_room;
 };
 
 struct cw;
-bool cw_perf_open(struct cw_perf *perf, pid_t pid);
+/* Open the rings; they belong to the calling thread. */
+bool cw_perf_open(struct cw_perf *perf);
+/* Watch a thread and all that it will start. */
+bool cw_perf_watch(struct cw_perf *perf, pid_t tid);
+void cw_perf_let_go(struct cw_perf *perf);
 /* Hand all records older than `until` to slices.c, in order of time. */
 void cw_perf_drain(struct cw *cw, uint64_t until);
-/* Watch a thread too that was there before watching began. */
-bool cw_perf_add(struct cw_perf *perf, pid_t tid);
 void cw_perf_close(struct cw_perf *perf);
 
 /* ---- slices.c: records to slices and tasks ---- */
@@ -100,26 +102,51 @@ void cw_slices_lost(struct cw *cw, struct cw_ring *ring, uint64_t time_ns, uint6
 void cw_task_fork(struct cw *cw, uint32_t pid, uint32_t tid, uint32_t creator_tid, uint64_t time_ns);
 void cw_task_exit(struct cw *cw, struct cw_ring *ring, uint32_t pid, uint32_t tid, uint64_t time_ns);
 void cw_task_comm(struct cw *cw, uint32_t pid, uint32_t tid, const char *comm, bool exec, uint64_t time_ns);
-void cw_task_found(struct cw *cw, uint32_t pid, uint32_t tid, uint64_t time_ns);
+/* The task of a thread that /proc lists; made where its start was not seen. NULL = no room. */
+struct cw_task *cw_task_found(struct cw *cw, uint32_t pid, uint32_t tid, uint64_t time_ns);
+void cw_slice_gap(struct cw *cw, uint64_t start_ns, uint64_t end_ns);
+/* Whoever is on a core is seen no more from now on. */
+void cw_slices_leave_all(struct cw *cw, uint64_t time_ns);
 void cw_slices_end(struct cw *cw, uint64_t time_ns);
 /* Core a thread is on, as of the last drain; -1 = none. */
 int cw_cpu_of(const struct cw *cw, uint32_t tid);
 
-/* ---- family.c: what is in /proc ---- */
+/* ---- loads.c: what /proc tells ---- */
 
-typedef void cw_visit(void *context, uint32_t pid, uint32_t tid);
-/* Call visit for every thread of a process and of its descendants. */
-void cw_visit_family(uint32_t pid, unsigned depth, cw_visit *visit, void *context);
-bool cw_read_file(const char *path, char *to, size_t room);
+enum cw_whom { CW_ALL, CW_THOSE_DUE };
+
+/* List the threads of the target into cw->there. */
+void cw_loads_list(struct cw *cw, uint64_t now_ns);
+/* Whoever was not in the last list has ended, where no record tells when. */
+void cw_loads_end_missing(struct cw *cw, uint64_t now_ns);
+/* Read the counters of the listed threads, and store those that have changed. */
+void cw_loads_read(struct cw *cw, uint64_t now_ns, enum cw_whom whom);
+/* Count the listed threads that ran so long since the last call. */
+uint32_t cw_loads_busy(struct cw *cw, uint64_t least_ns);
+void cw_loads_tick(struct cw *cw, uint64_t now_ns);
+
+/* ---- scheduling.c: switch records where they may be had, /proc otherwise ---- */
+
+#define CW_DRAIN_NS 50000000u
+/* A record can become visible a little after the instant it tells of. */
+#define CW_SETTLE_NS 20000u
+
+void cw_scheduling_start(struct cw *cw);
+void cw_scheduling_catch_up(struct cw *cw);
+/* Do what is due; returns when to come back at the latest. */
+uint64_t cw_scheduling_tick(struct cw *cw, uint64_t now_ns);
+void cw_scheduling_end(struct cw *cw);
 
 /* ---- the whole ---- */
+
+enum cw_switches { CW_NEVER = 0, CW_WHEN_CALM = 1, CW_ALWAYS = 2 };
 
 struct cw_config {                     /* mirrored in concurtrace/instruments/_watcher.py */
     const char *directory;             /* of the recording: process files are found here, tables written */
     uint32_t pid;                      /* first process of the target */
     uint32_t sample_hz;                /* 0 = no stacks */
     uint32_t load_hz;                  /* rate of the estimate where switch records can't be had; 0 = none */
-    uint32_t use_perf;                 /* 0 = do not try perf_event_open */
+    uint32_t switches;                 /* enum cw_switches */
     uint64_t max_bytes;                /* of all tables together */
 };
 
@@ -127,18 +154,37 @@ struct cw_own_task {                   /* private half of a task */
     uint64_t window_ns, window_end_ns; /* short slices since the last fold; window_ns 0 = none */
     uint64_t window_on_cpu_ns;
     uint32_t window_slices, window_preempted, window_cpu;
+    uint32_t covered;                  /* number of the attachment whose events it has */
+    uint64_t attached_ns;              /* watched since then, and not switched yet; 0 = has been */
+    uint32_t walk;                     /* last walk over /proc that found it */
+    struct cw_load load;               /* last reading; time_ns 0 = none */
+    bool load_told;                    /* and it is in the table */
+    uint64_t stays, window_cpu_ns;
+    uint32_t rest, resting;            /* passes it is left out, and still to be left out */
 };
 
 struct cw {
     struct cw_config config;
     uint64_t start_ns;
     pthread_t thread;
+    sem_t started;
+    int error;                         /* why it did not start */
     int stop_fd;
     struct cw_room room;
     struct cw_file head_file, tasks_file, slices_file, loads_file, samples_file, names_file;
     struct cw_head *head;
+    struct pollfd *polls;
+    /* scheduling.c */
     struct cw_perf perf;
-    struct pollfd *polls;              /* stop, inotify, one per ring */
+    bool attached;
+    uint32_t attachment, walk;
+    int64_t allowance_ns;
+    uint64_t governed_ns, slices_seen, slices_paid;
+    uint64_t gap_ns, gap_calm_ns;      /* start of the gap; since when the target has been calm in it */
+    uint64_t window_ns, window_stays;  /* what the counters told since then */
+    uint32_t refusals;
+    uint64_t walked_ns, load_due_ns;
+    uint32_t *there, there_count, there_room;   /* indices of the tasks of the last walk */
     /* slices.c */
     uint32_t *task_of;                 /* tid → 1 + index of its newest task */
     struct cw_own_task *own;
@@ -146,6 +192,7 @@ struct cw {
     uint64_t window_max_ns;
 };
 
+struct cw_own_task *cw_own_of(const struct cw *cw, const struct cw_task *task);
 struct cw_task *cw_task_of(const struct cw *cw, uint32_t tid);
 
 #endif
