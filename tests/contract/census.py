@@ -1,7 +1,7 @@
 """Run one mode of a workload again and again, and count after each time what is still there.
 
-Started as ``python census.py MODULE MODE PARAMETERS ROUNDS`` (JSON both): a round changes some
-parameters. Prints, as JSON, what each round gave and what it left.
+Started as ``python census.py MODULE MODE BEFORE PARAMETERS ROUNDS``, the last two as JSON: a round
+changes some parameters. Prints, as JSON, what each round gave and what it left.
 """
 
 import importlib
@@ -10,12 +10,14 @@ import multiprocessing
 import sys
 import tempfile
 import threading
+from collections import Counter
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from concurtrace.workload import Work, Workload
+from concurtrace.workload import Mode, Work, Workload
 
 # Multiprocessing starts these once and keeps them, and a folder pymp-…, until the program ends.
 HELPERS = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
@@ -39,24 +41,37 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def main(module: str, mode_name: str, parameters: str, rounds: str) -> None:
-    """Run every round."""
+def main(module: str, mode_name: str, before: str, parameters: str, rounds: str) -> None:
+    """Run every round, after what has to come before everything else in this mode."""
+    if before:
+        owner, _, function = before.partition(":")
+        getattr(importlib.import_module(owner), function)()
     workload: Workload = importlib.import_module(module).WORKLOAD
     mode = workload.modes[mode_name]
     for name in mode.imports:
         importlib.import_module(name)
     answers: list[dict[str, Any]] = []
-    for changes in json.loads(rounds):
-        work = Work({**json.loads(parameters), **changes})
-        if "start-method" in changes:
-            multiprocessing.set_start_method(changes["start-method"], force=True)
-        with workload.serve(work) as services:
-            before = take()
-            result = mode.function(Work(work.parameters, services))
-            after = take()
-        left = {what: [one for one in after[what] if one not in before[what]] for what in after}
-        answers.append({"checksum": result.checksum, "left": left, "files": open_files()})
+    # Services take time to start, and know nothing of workers and how they are started.
+    for variant, alike in groupby(json.loads(rounds), lambda changes: changes.get("variant")):
+        given = json.loads(parameters) | ({"variant": variant} if variant else {})
+        with workload.serve(Work(given)) as services:
+            answers += [run(mode, Work({**given, **changes}, services)) for changes in alike]
     print(json.dumps(answers))
+
+
+def run(mode: Mode, work: Work) -> dict[str, Any]:
+    """Run the mode once; return its result's checksum and what it left."""
+    if "start-method" in work.parameters:
+        multiprocessing.set_start_method(work.text("start-method"), force=True)
+    found = take()
+    result = mode.function(work)
+    left = {what: minus(there, found[what]) for what, there in take().items()}
+    return {"checksum": result.checksum, "left": left, "files": open_files()}
+
+
+def minus(these: list[str], others: list[str]) -> list[str]:
+    """Return what is in the first list more often than in the second."""
+    return sorted((Counter(these) - Counter(others)).elements())
 
 
 if __name__ == "__main__":

@@ -138,10 +138,10 @@ def chunks_of(png: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = 8
     while at < len(png):
         (length,) = struct.unpack(">I", png[at : at + 4])
-        named, (crc,) = png[at + 4 : at + 8 + length], struct.unpack(">I", png[at + 8 + length :][:4])
-        assert zlib.crc32(named) == crc
-        yield named[:4], named[4:]
+        named = png[at + 4 : at + 8 + length]
         at += 12 + length
+        assert struct.pack(">I", zlib.crc32(named)) == png[at - 4 : at]
+        yield named[:4], named[4:]
 
 
 @pytest.mark.parametrize("size", [1, 2, 50])
