@@ -55,6 +55,8 @@ def read(out: Path) -> Recording:
     """Lay the samples and the probes' figures together; RunDataError if a file is damaged."""
     processes = list(read_processes(out.parent).values())
     probed = read_each(out, SUFFIX, FORMAT, _decode)
+    if not processes and not list(out.glob(f"[!.]*{_sampling.SUFFIX}")):
+        return Recording()
     lines = MemoryLines(
         lines=_add_up(probed),
         sources=tuple({one.file: one for _, data in probed for one in data.sources}.values()),

@@ -51,7 +51,7 @@ def sampling(pid: int, out: Path, take: Take, last: Callable[[], Line]) -> Itera
     """
     with (out / f"{pid}{SUFFIX}").open("w", encoding="utf-8") as file:
         sampler = _Sampler(pid, lambda line: _append(file, line), take)
-        sampler.start()
+        sampler.begin()
         try:
             yield
         finally:
@@ -69,12 +69,7 @@ def _append(file: Any, line: Line) -> None:
 class _Sampler(threading.Thread):
     """Samples until it is told to finish; the more it takes, the less often."""
 
-    def __init__(
-        self,
-        pid: int,
-        write: Callable[[Line], None],
-        take: Take,
-    ) -> None:
+    def __init__(self, pid: int, write: Callable[[Line], None], take: Take) -> None:
         super().__init__(name="concurtrace-sampler", daemon=True)
         self.error: Exception | None = None
         self._family = Family(pid)
@@ -85,18 +80,32 @@ class _Sampler(threading.Thread):
         self._times_seen: dict[int, int] = {}
         self._finished = threading.Event()
 
-    def run(self) -> None:
-        try:
+    def begin(self) -> None:
+        """Take the first sample at once, the others from a thread."""
+        with self._keeping_error():
             self._write({"format": _FORMAT, "interval_ns": INTERVAL_NS})
-            interval_ns, count = INTERVAL_NS, 0
-            while not self._finished.is_set():
+            self._sample()
+        self.start()
+
+    def run(self) -> None:
+        """Take sample after sample, as a thread."""
+        interval_ns, count, cost_ns = INTERVAL_NS, 0, 0
+        with self._keeping_error():
+            while self.error is None:
+                pause_ns = max(interval_ns - cost_ns, _PAUSE_PER_COST * cost_ns)
+                if self._finished.wait(pause_ns / 1e9):
+                    break
                 cost_ns = self._sample()
                 count += 1
                 if count % _SAMPLES_PER_INTERVAL == 0:
                     interval_ns = min(2 * interval_ns, _SLOWEST_NS)
-                pause_ns = max(interval_ns - cost_ns, _PAUSE_PER_COST * cost_ns)
-                self._finished.wait(pause_ns / 1e9)
-        except Exception as error:  # the launcher's own thread raises it
+
+    @contextmanager
+    def _keeping_error(self) -> Iterator[None]:
+        # The target runs: what goes wrong here is told when it has ended.
+        try:
+            yield
+        except Exception as error:
             self.error = error
 
     def finish(self) -> None:

@@ -53,6 +53,8 @@ def read(out: Path, budget: int) -> Recording:
     What is made of them goes to the run's ``derived`` folder, and is made anew where it is missing
     or of other data.
     """
+    if not read_processes(out.parent):
+        return Recording()
     # out is <run>/raw/<pass>/<instrument>.
     derived = out.parents[2] / "derived"
     path, summary = derived / FILE_NAME, derived / SUMMARY_NAME

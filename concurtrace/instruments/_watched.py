@@ -126,8 +126,10 @@ class _MainProgram:
 def _main_program() -> _MainProgram:
     """Tell what ``__main__`` is: the parent's in a child of multiprocessing, else as typed."""
     parents = sys.modules.get("__mp_main__")
-    if parents is not None and parents.__file__ is not None:
-        return _MainProgram(Path(parents.__file__))
+    # While site runs it may be there already, empty: importing multiprocessing makes it.
+    file = getattr(parents, "__file__", None)
+    if file is not None:
+        return _MainProgram(Path(file))
     return parse_command(sys.orig_argv[1:])
 
 
