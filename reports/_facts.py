@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from concurtrace.model.report import Report
 from concurtrace.units import share_text, significant, size_text, time_text
 
+from ._places import name_of
 from ._series import interval_lengths, mean_over_time, peak_memory
 from ._words import measured_pass, spread
 
@@ -68,8 +69,8 @@ def _hottest(report: Report) -> Fact:
     share = hottest_share(report)
     return Fact(
         "hottest function",
-        hottest.function.name,
-        f"{share_text(share)} of the time in all functions",
+        name_of(hottest.function),
+        f"{share_text(share)} of the time in all functions, waiting included",
         "functions",
     )
 

@@ -1,14 +1,7 @@
 """Make names, paths and arguments fit to be shown: printable, short, without secrets."""
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-
-from concurtrace.model.recording import Function
-
-BUILTIN_FILE = "~"
-"""The file that functions written in C are recorded under."""
 
 MASK = "***"
 
@@ -19,16 +12,6 @@ _UNPRINTABLE = re.compile(
 )
 _SECRET = re.compile(r"token|password|passwd|passphrase|secret|credential|key", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?P<start>[a-z][a-z0-9+.-]*://[^/@\s:]*:)[^/@\s]+(?=@)", re.IGNORECASE)
-_INSTALLED = re.compile(r"^.*/(?:site-packages|dist-packages|lib/python3\.\d+t?)/")
-_RUNS = (".concurtrace", "runs")
-
-
-class Origin(StrEnum):
-    """Whose code a function is."""
-
-    OWN = "own code"
-    LIBRARY = "library"
-    BUILTIN = "builtin"
 
 
 def printable(text: str) -> str:
@@ -82,52 +65,3 @@ def mask_arguments(arguments: tuple[str, ...]) -> tuple[str, ...]:
         hidden = f"{name}={MASK}" if secret and equals else argument
         masked.append(_USER_INFO.sub(rf"\g<start>{MASK}", hidden))
     return tuple(masked)
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where files are, told briefly: from the folder of the run, a library's root, or home."""
-
-    folder: str
-
-    @classmethod
-    def of_run(cls, run_path: str) -> "Places":
-        """Take the folder that the run was made in from the path of its directory."""
-        folder = Path(run_path).absolute().parent
-        if folder.parts[-2:] == _RUNS:
-            return cls(str(folder.parent.parent))
-        return cls(str(folder))
-
-    def file(self, file: str) -> str:
-        """Show a file's path."""
-        if file == BUILTIN_FILE:
-            return "builtin"
-        if _origin(file) is Origin.LIBRARY:
-            return printable(_INSTALLED.sub("", file))
-        inside = self.folder.rstrip("/") + "/"
-        shown = file.removeprefix(inside)
-        if shown == file:
-            shown = _INSTALLED.sub("", file) if "/concurtrace/" in file else without_home(file)
-        return printable(shown)
-
-    def line(self, file: str, line: int) -> str:
-        """Show a place in a file."""
-        return self.file(file) if file == BUILTIN_FILE else f"{self.file(file)}:{line}"
-
-    def function(self, function: Function) -> str:
-        """Show where a function is defined."""
-        return self.line(function.file, function.line)
-
-
-def origin(function: Function) -> Origin:
-    """Tell whose code a function is, by where its file lies."""
-    return _origin(function.file)
-
-
-def _origin(file: str) -> Origin:
-    if file == BUILTIN_FILE:
-        return Origin.BUILTIN
-    # The bundled workloads are installed like a library, and are what the run is about.
-    if "/concurtrace/workloads/" in file:
-        return Origin.OWN
-    return Origin.LIBRARY if _INSTALLED.match(file) or file.startswith("<frozen") else Origin.OWN

@@ -13,6 +13,7 @@ from ._text import mask_arguments, printable, shorten, without_home
 
 _ERROR_LIMIT = 400
 _NAME_LIMIT = 120
+_NOTE_LIMIT = 600
 BUSY = 0.1
 """The share of all cores from which on other programs are said to disturb: their CPU time can
 lengthen a target that uses every core by as much, well above the spread of a quiet machine."""
@@ -227,7 +228,7 @@ def notes(report: Report) -> tuple[Note, ...]:
 
 
 def _shown(text: str) -> str:
-    return printable(without_home(text)).rstrip(".")
+    return shorten(printable(without_home(text)), _NOTE_LIMIT).rstrip(".")
 
 
 def _losses(recording: Recording) -> list[tuple[str, tuple[Loss, ...]]]:

@@ -7,7 +7,8 @@ from concurtrace.model.run import Pass
 from concurtrace.units import count_text, significant, time_text
 
 from ._facts import facts
-from ._text import Places, printable, shorten, without_home
+from ._places import Places, name_of
+from ._text import printable, shorten, without_home
 from ._words import Tone, notes, verdict
 
 _SHOWN = 5
@@ -54,10 +55,10 @@ def _pass(one: Pass) -> str:
 
 
 def _functions(report: Report) -> str:
-    places = Places.of_run(report.run_path)
+    places = Places.of(report)
     head = ("| hottest functions | own time | calls |", "|---|--:|--:|")
     rows = [
-        f"| {_text(one.function.name)} in {_text(places.function(one.function))}"
+        f"| {_text(name_of(one.function))} in {_text(places.function(one.function))}"
         f" | {time_text(one.own_ns)} | {count_text(one.calls)} |"
         for one in report.hot.functions[:_SHOWN]
     ]

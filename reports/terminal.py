@@ -8,8 +8,9 @@ from concurtrace.model.run import Pass
 from concurtrace.units import count_text, share_text, significant
 
 from ._facts import facts, function_time_ns
+from ._places import Places, name_of
 from ._scale import Scale
-from ._text import Places, printable, shorten, shorten_path, without_home
+from ._text import printable, shorten, shorten_path, without_home
 from ._words import Tone, Verdict, notes, verdict
 
 COLUMNS = 100
@@ -57,7 +58,7 @@ def _figures(report: Report) -> list[str]:
         (one.name, f"{shorten(printable(one.value), _NAME)} ({one.meaning})")
         for one in facts(report)
     ]
-    rows = [("ran on", printable(on)), *rows, ("result", _result(report))]
+    rows = [("ran on", on), *rows, ("result", _result(report))]
     return [line for name, text in rows for line in _wrapped(text, f"{name:<18}", indent=" " * 18)]
 
 
@@ -91,12 +92,12 @@ def _pass(one: Pass, scale: Scale) -> list[str]:
         cost = "1"
     else:
         cost = significant(one.overhead) if one.overhead is not None else "-"
-    start = f"{shorten(one.name, 13):<14}{wall:>12}{cpu:>12}{cost:>12}  "
+    start = f"{shorten(printable(one.name), 13):<14}{wall:>12}{cpu:>12}{cost:>12}  "
     status = f"{one.status}, {len(ended)} runs" if len(ended) > 1 else str(one.status)
     if one.verified is False:
         status += ", WRONG RESULT"
     if one.reason:
-        status += f": {printable(without_home(one.reason))}"
+        status += f": {without_home(one.reason)}"
     return _wrapped(status, start, indent=" " * len(start))
 
 
@@ -105,12 +106,12 @@ def _functions(report: Report) -> list[str]:
     whole = function_time_ns(report)
     if not shown or not whole:
         return []
-    places = Places.of_run(report.run_path)
+    places = Places.of(report)
     scale = Scale.for_times(one.own_ns for one in shown)
     rows = [
         f"{scale.text(one.own_ns):>10} {share_text(one.own_ns / whole):>7}"
         f" {count_text(one.calls):>12}  "
-        + _name_and_place(one.function.name, places.function(one.function))
+        + _name_and_place(name_of(one.function), places.function(one.function))
         for one in shown
     ]
     title = f"Hottest functions, by own time over all threads ({scale.unit}, share, calls)"
@@ -119,7 +120,7 @@ def _functions(report: Report) -> list[str]:
 
 def _lines(report: Report) -> list[str]:
     shown = [one for one in report.hot.lines[:_SHOWN] if one.time_ns]
-    places = Places.of_run(report.run_path)
+    places = Places.of(report)
     scale = Scale.for_times(one.time_ns for one in shown)
     rows = [
         f"{scale.text(one.time_ns):>10} {count_text(one.hits):>20}  "
@@ -131,7 +132,7 @@ def _lines(report: Report) -> list[str]:
 
 def _memory_lines(report: Report) -> list[str]:
     shown = [one for one in report.hot.memory_lines[:_SHOWN] if one.increment_bytes > 0]
-    places = Places.of_run(report.run_path)
+    places = Places.of(report)
     scale = Scale.for_sizes(one.increment_bytes for one in shown)
     rows = [
         f"{'+' + scale.text(one.increment_bytes):>10} {'':>20}  "
@@ -158,13 +159,10 @@ def _notes(report: Report) -> list[str]:
 
 
 def _wrapped(text: str, start: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        COLUMNS,
-        initial_indent=start,
-        subsequent_indent=indent,
-        drop_whitespace=True,
-    ) or [start.rstrip()]
+    wrapped = textwrap.wrap(
+        printable(text), COLUMNS, initial_indent=start, subsequent_indent=indent
+    )
+    return wrapped or [start.rstrip()]
 
 
 RENDERER = Terminal()

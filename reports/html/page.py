@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from concurtrace.model.report import Report
 
-from .._text import printable, without_home
+from .._text import printable, shorten, without_home
 from .._words import subject
 from .section import Section
 from .sections import artifacts, cores, details, flame, functions, memory, overview, passes, source
@@ -21,6 +21,7 @@ from .sections import tables as other_tables
 
 _HERE = Path(__file__).parent
 _HEAD_SCRIPT = "theme.js"
+_LONGEST_TEXT = 1_000
 
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     overview.build,
@@ -72,10 +73,10 @@ def _templates() -> Environment:
 
 
 def _finalize(value: Any) -> Any:
-    """Make every text printable; None is refused, for a page says in words what is not there."""
+    """Make every text printable, and none endless; None is refused: a page says it in words."""
     if value is None:
         raise TypeError("a template shows a value that is None")
-    return printable(value) if type(value) is str else value
+    return printable(shorten(value, _LONGEST_TEXT)) if type(value) is str else value
 
 
 def _style() -> str:
@@ -118,7 +119,7 @@ def embed(data: Mapping[str, Any]) -> Markup:
 def _without_escapes(value: Any) -> Any:
     match value:
         case str():
-            return printable(value)
+            return printable(shorten(value, _LONGEST_TEXT))
         case Mapping():
             return {str(key): _without_escapes(one) for key, one in value.items()}
         case list() | tuple():

@@ -1,5 +1,8 @@
 """How processes and threads are called in every section."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from concurtrace.model.recording import ProcessKey
 
 from ..._text import shorten
@@ -12,6 +15,15 @@ def process_label(process: ProcessKey) -> str:
     return f"{shorten(process.name, _LIMIT)} ({process.pid})"
 
 
-def thread_label(process: ProcessKey, thread: str) -> str:
-    """Name a thread with its process."""
-    return f"{process_label(process)} > {shorten(thread, _LIMIT)}"
+def thread_labels(threads: Iterable[tuple[ProcessKey, str]]) -> tuple[str, ...]:
+    """Name threads, the part that tells them apart first: the thread's name or the process's."""
+    threads = list(threads)
+    if len({process for process, _ in threads}) == 1:
+        return tuple(shorten(thread, _LIMIT) for _, thread in threads)
+    alone = Counter(process for process, _ in threads)
+    return tuple(
+        f"{process_label(process)}, {shorten(thread, _LIMIT)}"
+        if alone[process] == 1
+        else f"{shorten(thread, _LIMIT)} in {process_label(process)}"
+        for process, thread in threads
+    )

@@ -9,11 +9,12 @@ from concurtrace.model.recording import CallNode, CallTree, Function
 from concurtrace.model.report import Report
 from concurtrace.units import count_text, share_text, time_text
 
+from ..._places import Places, name_of
 from ..._scale import Scale
-from ..._text import Places, origin, shorten
+from ..._text import shorten
 from ..._words import absence
 from ..section import Section
-from ._labels import thread_label
+from ._labels import thread_labels
 
 NODES = 10_000
 """How many frames the page holds, the longest first; the rest are told by number."""
@@ -71,18 +72,19 @@ def build(report: Report) -> Section:
     whole = sum(map(_time_ns, trees))
     kept = _longest(nodes)
     left_out = len(nodes) - len(kept)
-    places = Places.of_run(report.run_path)
-    note = f"{count_text(left_out)} shorter frames are drawn as part of their callers."
+    places = Places.of(report)
+    labels = thread_labels((tree.process, tree.thread) for tree in trees)
+    note = f"{count_text(left_out)} shorter frames are left out: their time is their callers'."
     return Section(
         "flame",
         "Flame graph",
         _answer(nodes, trees, whole),
         View(
-            *_table(nodes, trees, whole, places),
-            tuple(thread_label(tree.process, tree.thread) for tree in trees),
+            *_table(nodes, labels, whole, places),
+            labels,
             note if left_out else "",
         ),
-        data={"flame": _data(nodes, kept, trees, places)},
+        data={"flame": _data(nodes, kept, labels, places)},
     )
 
 
@@ -117,7 +119,7 @@ def _longest(nodes: list[Node]) -> list[int]:
 def _answer(nodes: list[Node], trees: list[CallTree], whole: int) -> str:
     top = max(nodes, key=lambda one: one.own_ns)
     where = "one thread" if len(trees) == 1 else f"{len(trees)} threads"
-    name = shorten(top.node.function.name, 80)
+    name = shorten(name_of(top.node.function), 80)
     share = share_text(top.own_ns / whole) if whole else "0 %"
     return (
         f"{where.capitalize()} with {time_text(whole)} of calls; the frame with most own time is"
@@ -126,7 +128,7 @@ def _answer(nodes: list[Node], trees: list[CallTree], whole: int) -> str:
 
 
 def _table(
-    nodes: list[Node], trees: list[CallTree], whole: int, places: Places
+    nodes: list[Node], labels: tuple[str, ...], whole: int, places: Places
 ) -> tuple[str, tuple[Row, ...]]:
     top = nlargest(_LISTED, nodes, key=lambda one: one.own_ns)
     scale = Scale.for_times(one.node.total_ns for one in top)
@@ -134,7 +136,7 @@ def _table(
         Row(
             name=_name(one.node.function),
             place=places.function(one.node.function),
-            thread=thread_label(trees[one.tree].process, trees[one.tree].thread),
+            thread=labels[one.tree],
             path=_path(one, nodes),
             calls=count_text(one.node.calls),
             own=scale.text(one.own_ns),
@@ -151,7 +153,7 @@ def _path(one: Node, nodes: list[Node]) -> str:
     names: list[str] = []
     parent = one.parent
     while parent is not None:
-        names.append(shorten(nodes[parent].node.function.name, 40))
+        names.append(shorten(name_of(nodes[parent].node.function), 40))
         parent = nodes[parent].parent
     shown = names[:_PATH][::-1]
     start = "… > " if len(names) > _PATH else ""
@@ -159,16 +161,16 @@ def _path(one: Node, nodes: list[Node]) -> str:
 
 
 def _name(function: Function) -> str:
-    return shorten(function.name, _NAME_LIMIT)
+    return shorten(name_of(function), _NAME_LIMIT)
 
 
 def _data(
-    nodes: list[Node], kept: list[int], trees: list[CallTree], places: Places
+    nodes: list[Node], kept: list[int], labels: tuple[str, ...], places: Places
 ) -> dict[str, Any]:
     """Lay the frames out for the script: columns in order of the walk, names once."""
     numbers: dict[Function, int] = {}
     columns: list[dict[str, list[int]]] = [
-        {"function": [], "depth": [], "calls": [], "total": [], "own": []} for _ in trees
+        {"function": [], "depth": [], "calls": [], "total": [], "own": []} for _ in labels
     ]
     for index in kept:
         one = nodes[index]
@@ -178,6 +180,5 @@ def _data(
         column["calls"].append(one.node.calls)
         column["total"].append(one.node.total_ns)
         column["own"].append(one.own_ns)
-    functions = [[_name(one), places.function(one), origin(one).value] for one in numbers]
-    labels = [thread_label(tree.process, tree.thread) for tree in trees]
+    functions = [[_name(one), places.function(one), places.origin(one).value] for one in numbers]
     return {"functions": functions, "threads": labels, "trees": columns}

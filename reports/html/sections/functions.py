@@ -8,11 +8,12 @@ from concurtrace.model.report import HotFunction, Report
 from concurtrace.units import count_text, share_text, time_text
 
 from ..._facts import function_time_ns
+from ..._places import Places, name_of
 from ..._scale import Scale
-from ..._text import Places, origin, shorten
+from ..._text import shorten
 from ..._words import absence
 from ..section import Section
-from ._labels import thread_label
+from ._labels import thread_labels
 
 _NAME_LIMIT = 160
 _TABLES = 64
@@ -54,7 +55,7 @@ def build(report: Report) -> Section:
             "functions", "Functions", absence=absence(report, "Functions were", "functions")
         )
     whole = function_time_ns(report)
-    places = Places.of_run(report.run_path)
+    places = Places.of(report)
     hot = report.hot.functions
     scale = Scale.for_times(one.total_ns for one in hot)
     tables = _biggest(profile)
@@ -62,7 +63,7 @@ def build(report: Report) -> Section:
     view = View(
         scale.unit,
         tuple(_row(one, places, scale, whole, hot[0].own_ns) for one in hot),
-        tuple(thread_label(one.process, one.thread) for one in tables),
+        thread_labels((one.process, one.thread) for one in tables),
         f"Of {len(profile.tables)} threads, the {len(tables)} with most time can be chosen."
         if left_out
         else "",
@@ -80,7 +81,7 @@ def _answer(hottest: HotFunction, profile: FunctionProfile, whole: int) -> str:
     threads = len(profile.tables)
     where = "the one thread" if threads == 1 else f"{threads} threads"
     share = share_text(hottest.own_ns / whole) if whole else "0 %"
-    name = shorten(hottest.function.name, 80)
+    name = shorten(name_of(hottest.function), 80)
     return f"{name} took most: {share} of the {time_text(whole)} that {where} spent in functions."
 
 
@@ -88,9 +89,9 @@ def _row(one: HotFunction, places: Places, scale: Scale, whole: int, most: int) 
     processes = "1 process" if one.processes == 1 else f"{one.processes} processes"
     threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
     return Row(
-        name=shorten(one.function.name, _NAME_LIMIT),
+        name=shorten(name_of(one.function), _NAME_LIMIT),
         place=places.function(one.function),
-        origin=origin(one.function).value,
+        origin=places.origin(one.function).value,
         calls=count_text(one.calls),
         own=scale.text(one.own_ns),
         share=share_text(one.own_ns / whole) if whole else "not known",
@@ -122,9 +123,9 @@ def _data(tables: list[FunctionTable], places: Places) -> dict[str, Any]:
                     [
                         numbers.setdefault(
                             (
-                                shorten(row.function.name, _NAME_LIMIT),
+                                shorten(name_of(row.function), _NAME_LIMIT),
                                 places.function(row.function),
-                                origin(row.function).value,
+                                places.origin(row.function).value,
                             ),
                             len(numbers),
                         ),

@@ -6,12 +6,16 @@ from concurtrace.model.report import Report
 from concurtrace.units import share_text, size_text, time_text
 
 from ..._facts import Fact, facts, function_time_ns
-from ..._text import Origin, Places, origin, shorten, without_home
+from ..._places import Origin, Places, name_of
+from ..._text import shorten, without_home
 from ..._words import NoteKind, Tone, Verdict, notes, verdict
 from ..section import Section
 
 _NAME_LIMIT = 80
 _LISTED = 3
+_MATTERS = 0.05
+"""From which share of all time on the target's own code is what to look at first."""
+_NAMED = ("size", "workers")
 
 
 @dataclass(frozen=True)
@@ -74,40 +78,37 @@ def _tiles(report: Report) -> tuple[Fact, ...]:
 
 
 def _pointers(report: Report) -> list[Pointer]:
-    """Point at the most expensive function, line and memory line of the target's own code."""
-    places = Places.of_run(report.run_path)
-    hot, whole = report.hot, function_time_ns(report)
-    found = []
-    own = next((one for one in hot.functions if origin(one.function) is Origin.OWN), None)
-    if own is not None and whole:
-        where = places.function(own.function)
-        found.append(
-            Pointer(
-                f"Of the target's own functions, {_name(own.function.name)} ({where}) took most:"
-                f" {time_text(own.own_ns)}, {share_text(own.own_ns / whole)} of the time in all"
-                f" functions.",
-                "functions",
-            )
-        )
-    line = next(iter(hot.lines), None)
+    """Point at the most expensive function, line and memory line."""
+    places = Places.of(report)
+    found = [_function(report, places)] if function_time_ns(report) else []
+    line = next(iter(report.hot.lines), None)
     if line is not None and line.time_ns:
-        found.append(
-            Pointer(
-                f"The line that took most is {places.line(line.file, line.line)}:"
-                f" {time_text(line.time_ns)}, waiting included.",
-                "source",
-            )
-        )
-    grown = next(iter(hot.memory_lines), None)
+        where = places.line(line.file, line.line)
+        text = f"The line that took most is {where}: {time_text(line.time_ns)}, calls included."
+        found.append(Pointer(text, "source"))
+    grown = next(iter(report.hot.memory_lines), None)
     if grown is not None and grown.increment_bytes > 0:
-        found.append(
-            Pointer(
-                f"The line that added most memory is {places.line(grown.file, grown.line)}:"
-                f" {size_text(grown.increment_bytes)}.",
-                "source",
-            )
-        )
-    return found[:_LISTED]
+        where = places.line(grown.file, grown.line)
+        added = size_text(grown.increment_bytes)
+        text = f"The line that added most memory is {where}: {added}, calls included."
+        found.append(Pointer(text, "source"))
+    return found
+
+
+def _function(report: Report, places: Places) -> Pointer:
+    """Point at the hottest function of the target's own code, if it matters, else at any."""
+    hot, whole = report.hot.functions, function_time_ns(report)
+    own = next((one for one in hot if places.origin(one.function) is Origin.OWN), hot[0])
+    chosen, which = own, "Of the target's own functions, "
+    if own.own_ns < _MATTERS * whole:
+        chosen, which = hot[0], "Of all functions, "
+    name, where = _name(name_of(chosen.function)), places.function(chosen.function)
+    share = share_text(chosen.own_ns / whole)
+    return Pointer(
+        f"{which}{name} ({where}) took most by itself: {time_text(chosen.own_ns)}, {share} of the"
+        " time in all functions, waiting included.",
+        "functions",
+    )
 
 
 def _name(name: str) -> str:
@@ -119,7 +120,11 @@ def _ran(report: Report) -> tuple[tuple[str, str], ...]:
     rows = [("target", _name(without_home(target.name))), ("kind", target.kind.value)]
     if target.mode is not None:
         rows.append(("mode", target.mode))
-    rows.extend((name, str(value)) for name, value in target.parameters.items())
+    given = target.parameters
+    rows.extend((name, str(given[name])) for name in _NAMED if name in given)
+    others = ", ".join(f"{name} {value}" for name, value in given.items() if name not in _NAMED)
+    if others:
+        rows.append(("parameters", others))
     rows.append(("result", _result(report)))
     if outcome.checksum is not None:
         rows.append(("checksum", shorten(outcome.checksum, 24)))

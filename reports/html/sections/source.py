@@ -8,8 +8,9 @@ from concurtrace.model.recording import LineProfile, MemoryLines, Recording
 from concurtrace.model.report import HotLine, Report
 from concurtrace.units import count_text, share_text, size_text, time_text
 
+from ..._places import Places
 from ..._scale import Scale
-from ..._text import Places, shorten
+from ..._text import shorten
 from ..._words import Absence, absence
 from ..section import Section
 
@@ -159,7 +160,7 @@ def _answer(report: Report, watched: list[Watched]) -> str:
     many = "One function was" if len(watched) == 1 else f"{len(watched)} functions were"
     if hottest is None or not hottest.time_ns or not whole:
         return f"{many} watched line by line."
-    place = Places.of_run(report.run_path).line(hottest.file, hottest.line)
+    place = Places.of(report).line(hottest.file, hottest.line)
     return (
         f"{many} watched line by line; the line with most time is {place} with"
         f" {time_text(hottest.time_ns)} in {count_text(hottest.hits)} hits."
@@ -228,7 +229,7 @@ class _Table:
         added = place.increment_bytes
         return Block(
             name=shorten(place.name, 160),
-            place=Places.of_run(self.report.run_path).line(place.file, first),
+            place=Places.of(self.report).line(place.file, first),
             time=time_text(place.time_ns),
             memory=size_text(added) if added > 0 else "",
             opened=opened,

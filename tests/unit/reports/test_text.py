@@ -2,11 +2,8 @@ from pathlib import Path
 
 import pytest
 from concurtrace.reports import _text
-from concurtrace.reports._text import Origin, Places
 from hypothesis import given
 from hypothesis import strategies as st
-
-from concurtrace.model.recording import Function
 
 
 @given(st.text(st.characters(codec=None)))
@@ -63,27 +60,3 @@ def test_home_is_a_tilde_only_where_it_is_home(monkeypatch: pytest.MonkeyPatch) 
     assert _text.without_home(text) == "~ ~/a:3 '~' /home/melanie"
     monkeypatch.setattr(Path, "home", classmethod(lambda cls: cls("/")))
     assert _text.without_home("/a") == "/a"
-
-
-@pytest.mark.parametrize(
-    ("file", "shown", "origin"),
-    [
-        ("/srv/shop/crawl.py", "crawl.py", Origin.OWN),
-        ("/srv/shop/sub/crawl.py", "sub/crawl.py", Origin.OWN),
-        ("/srv/shopping/x.py", "/srv/shopping/x.py", Origin.OWN),
-        ("/usr/lib/python3.11/asyncio/events.py", "asyncio/events.py", Origin.LIBRARY),
-        ("/v/lib/python3.13t/site-packages/bs4/element.py", "bs4/element.py", Origin.LIBRARY),
-        ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>", Origin.LIBRARY),
-        (
-            "/v/lib/python3.11/site-packages/concurtrace/workloads/factorize.py",
-            "concurtrace/workloads/factorize.py",
-            Origin.OWN,
-        ),
-        ("~", "builtin", Origin.BUILTIN),
-    ],
-)
-def test_places_are_told_briefly(file: str, shown: str, origin: Origin) -> None:
-    places = Places.of_run("/srv/shop/.concurtrace/runs/one")
-    assert places.file(file) == shown
-    assert _text.origin(Function(file, 1, "f")) is origin
-    assert places.line(file, 7) == (shown if file == "~" else f"{shown}:7")

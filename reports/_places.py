@@ -1,0 +1,91 @@
+"""Where functions and lines are, whose they are, and what they are called: briefly."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from concurtrace.model.recording import Function
+from concurtrace.model.report import Report
+from concurtrace.model.run import TargetKind
+
+from ._text import printable, shorten_path, without_home
+
+BUILTIN_FILE = "~"
+"""The file that functions written in C are recorded under."""
+
+_INSTALLED = re.compile(r"^.*/(?:site-packages|dist-packages|lib/python3\.\d+t?)/")
+_METHOD = re.compile(r"^<method '(?P<name>\w+)' of '(?P<owner>[\w.]+)' objects>$")
+_BUILT_IN = re.compile(r"^<built-in method (?P<name>[\w.]+)>$")
+_RUNS = (".concurtrace", "runs")
+_LONGEST = 200
+
+
+class Origin(StrEnum):
+    """Whose code a function is."""
+
+    OWN = "own code"
+    LIBRARY = "library"
+    BUILTIN = "builtin"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where files are, told from the folder of the run, a library's root, or home.
+
+    ``is_code`` says that the target was given as text, which Python calls ``<string>``.
+    """
+
+    folder: str
+    is_code: bool = False
+
+    @classmethod
+    def of(cls, report: Report) -> "Places":
+        """Take the folder that the run was made in from the path of its directory."""
+        is_code = report.target.kind is TargetKind.CODE
+        folder = Path(report.run_path).absolute().parent
+        if folder.parts[-2:] == _RUNS:
+            return cls(str(folder.parent.parent), is_code)
+        return cls(str(folder), is_code)
+
+    def file(self, file: str) -> str:
+        """Show a file's path."""
+        if file == BUILTIN_FILE:
+            return "builtin"
+        inside = self.folder.rstrip("/") + "/"
+        shown = _INSTALLED.sub("", file)
+        if shown == file:
+            shown = without_home(file.removeprefix(inside))
+        return printable(shorten_path(shown, _LONGEST))
+
+    def line(self, file: str, line: int) -> str:
+        """Show a place in a file."""
+        return self.file(file) if file == BUILTIN_FILE else f"{self.file(file)}:{line}"
+
+    def function(self, function: Function) -> str:
+        """Show where a function is defined."""
+        return self.line(function.file, function.line)
+
+    def origin(self, function: Function) -> Origin:
+        """Tell whose code a function is, by where its file lies."""
+        file = function.file
+        if file == BUILTIN_FILE:
+            return Origin.BUILTIN
+        # The bundled workloads are installed like a library, and are what the run is about.
+        if "/concurtrace/workloads/" in file:
+            return Origin.OWN
+        if file == "<string>":
+            # What namedtuple and dataclass make is called so as well.
+            return Origin.OWN if self.is_code else Origin.LIBRARY
+        return Origin.LIBRARY if _INSTALLED.match(file) or file.startswith("<") else Origin.OWN
+
+
+def name_of(function: Function) -> str:
+    """Name a function; what Python calls ``<method 'poll' of 'select.epoll' objects>`` plainly."""
+    if function.file != BUILTIN_FILE:
+        return function.name
+    method = _METHOD.match(function.name)
+    if method is not None:
+        return f"{method['owner']}.{method['name']}"
+    plain = _BUILT_IN.match(function.name)
+    return plain["name"] if plain is not None else function.name
