@@ -75,7 +75,6 @@ static void end_wait(struct ct_self *self, struct ct_gil *gil, uint64_t now)
     if (duration > slot->gil_longest_wait_ns)
         slot->gil_longest_wait_ns = duration;
     self->gil_wait_ns = 0;
-    self->ready = true;
     if (duration >= ct.stack_ns)
         detail.stack = ct_stack(0, &(uint8_t){0});
     ct_switch_detail(self, CT_RUNNING, now, &detail);
@@ -137,6 +136,7 @@ __attribute__((no_sanitize("address"))) static CT_NOINLINE bool gave_it_up(void 
 
 static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, void *const *frame)
 {
+    ct_guard(self);
     uint64_t now = ct_now();
     struct ct_detail detail = {.flags = self->flags, .reason = self->reason, .state = self->state};
     /* A release that was asked for, with no call behind it, was made for another thread. */
@@ -154,9 +154,10 @@ static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, vo
     self->gil_segment_ns = now;
     self->gil_wait_ns = now;
     self->released_only = false;
-    self->ready = false;
     self->slot->wait_address = gil->cond;
     self->slot->wait_owner = gil->holder;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    self->busy = false;   /* but not ready: gil_wait_ns is set */
 }
 
 /* The first pair has been seen: the recording begins here, and what was before is told from memory. */
@@ -251,10 +252,12 @@ CT_EXPORT int pthread_cond_signal(pthread_cond_t *cond)
         struct ct_self *self = gil != NULL ? enter_gil() : NULL;
         if (self != NULL) {
             int saved = errno;
+            ct_guard(self);
             if (taking)
                 taken(self, gil);
             else
                 released(self, gil);
+            ct_unguard(self);
             errno = saved;
         }
     }

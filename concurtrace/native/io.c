@@ -155,8 +155,9 @@ CT_EXPORT int ppoll(struct pollfd *p, nfds_t n, const struct timespec *t, const 
     struct ct_self *self = t == 0 ? NULL : begin_poll(false);                       \
     int result = call;                                                              \
     if (self != NULL) {                                                             \
-        /* Python and libuv keep the descriptor in data.fd; others a pointer. */    \
-        int ready = result > 0 && e[0].data.u64 < 65536 ? e[0].data.fd : -1;        \
+        /* Python and libuv keep the descriptor in data.fd, the upper half is stray; \
+         * others keep a pointer, whose lower half is hardly ever that small. */    \
+        int ready = result > 0 && e[0].data.u32 < 65536 ? e[0].data.fd : -1;        \
         bool writing = result > 0 && (e[0].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0; \
         end_poll(self, result, ready, fd, t > 0, writing);                          \
     }                                                                               \

@@ -116,6 +116,23 @@ void ct_fork_child_threads(uint64_t now);
 static inline uint32_t ct_my_tid(void) { return ct_self.tid; }
 uint32_t ct_gettid(void);
 
+/* While the recorder changes a thread's state, a signal handler of that thread must find it busy, and at no
+ * instant neither busy nor ready. */
+static inline void ct_guard(struct ct_self *self)
+{
+    self->busy = true;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    self->ready = false;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+static inline void ct_unguard(struct ct_self *self)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    self->ready = true;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    self->busy = false;
+}
+
 /* ---- span.c: the state machine of a thread ---- */
 struct ct_detail { uint32_t waker, stack, object; uint16_t flags; uint8_t reason; uint8_t state; };
 /* Close the open span at `now` and open one in `state`. */

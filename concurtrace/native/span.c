@@ -156,9 +156,8 @@ static uint8_t blocked_reason(uint8_t state, uint8_t reason)
 
 void ct_call_begin(struct ct_self *self, uint8_t state, uint8_t reason)
 {
+    ct_guard(self);
     uint64_t now = ct_now();
-    self->busy = true;
-    self->ready = false;
     self->released_only = false;
     self->call_ns = now;
     if (self->gil_held) {
@@ -194,6 +193,5 @@ void ct_call_end(struct ct_self *self, struct ct_detail *detail)
         detail->reason = refined;
     }
     ct_switch_detail(self, ct_idle_state(self), self->done_ns, detail);
-    self->busy = false;
-    self->ready = true;
+    ct_unguard(self);
 }

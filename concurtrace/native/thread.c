@@ -100,8 +100,7 @@ struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t fl
     __atomic_store_n(&slot->flags, flags | CT_T_USED, __ATOMIC_RELEASE);
     if (have_end_key)
         pthread_setspecific(end_key, self);
-    self->busy = false;
-    self->ready = true;
+    ct_unguard(self);
     return self;
 }
 
@@ -114,6 +113,8 @@ CT_NOINLINE struct ct_self *ct_enter_slow(void)
         ct_fork_child();
     if (self->ready)
         return self;
+    if (self->slot != NULL)
+        return NULL;
     if (ct.header == NULL) {
         int saved = errno;
         self->busy = true;
@@ -155,8 +156,7 @@ void ct_thread_end(void *given)
     if (self->slot == NULL || self->dead || !*ct_live || ct.header == NULL)
         return;
     int saved = errno;
-    self->busy = true;
-    self->ready = false;
+    ct_guard(self);
     self->dead = true;
     uint64_t now = ct_now();
     if (now < self->since_ns)

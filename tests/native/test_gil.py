@@ -64,7 +64,9 @@ def test_a_forced_release_is_told_with_the_line_that_held_the_gil(bench: Bench) 
     for thread in burners(recording):
         forced = [span for span in thread.of("GIL_WAIT") if span.flags & FORCED]
         assert len(forced) == thread.gil.forced > 0
-        tops = {recording.root().stack(span.stack)[0] for span in forced}
+        # The last release of a thread can be forced too: it has no frames any more.
+        tops = {recording.root().stack(span.stack)[0] for span in forced if span.stack}
+        assert tops
         assert {(frame.function, frame.line) for frame in tops} <= {("burn", n) for n in (5, 6, 7)}
 
 

@@ -72,7 +72,7 @@ def test_a_command_that_does_not_exist_was_never_executed(bench: Bench) -> None:
         """
         import subprocess
         try:
-            subprocess.run(["/nonexistent/command"])
+            subprocess.run(["/nonexistent/command"], cwd="/")   # not by posix_spawn
         except FileNotFoundError:
             print("not found")
         """
