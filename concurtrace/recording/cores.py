@@ -45,22 +45,19 @@ class Releases:
 
 
 def releases_of(parts: list[Spans]) -> Releases:
-    """Find the ends of one thread's holds of the GIL among its stored spans."""
-    releases, gaps = [], []
-    for part, after in zip(parts, [*parts[1:], None], strict=True):
-        follows = part.start_ns[1:], (part.flags[1:] & SpanFlag.GIL_HELD) != 0
-        rest = (after.start_ns[:1], (after.flags[:1] & SpanFlag.GIL_HELD) != 0) if after else None
-        starts, held = (
-            follows if rest is None else tuple(map(np.concatenate, zip(follows, rest, strict=True)))
-        )
-        ends = part.end_ns[: len(starts)]
-        pause = starts - ends
-        mine = (part.flags & SpanFlag.GIL_HELD) != 0
-        mine[: len(starts)] &= ~(held & (pause == 0))
-        releases.append(part.end_ns[mine])
+    """Find the ends of holds of the GIL among the stored spans of one tid, in order of time."""
+    releases, gaps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for number, part in enumerate(parts):
+        held = (part.flags & SpanFlag.GIL_HELD) != 0
+        after = [one.take(slice(0, 1)) for one in parts[number + 1 : number + 2]]
+        next_start = np.concatenate([part.start_ns[1:], *(one.start_ns for one in after)])
+        next_flags = np.concatenate([part.flags[1:], *(one.flags for one in after)])
+        ends = part.end_ns[: len(next_start)]
+        pause = next_start - ends
+        goes_on = np.zeros(len(part), bool)
+        goes_on[: len(ends)] = (pause == 0) & ((next_flags & SpanFlag.GIL_HELD) != 0)
+        releases.append(part.end_ns[held & ~goes_on])
         gaps.append(ends[pause > SPLIT_NS // 2])
-    if not parts:
-        return Releases(np.empty(0, np.int64), np.empty(0, np.int64))
     return Releases(np.concatenate(releases), np.concatenate(gaps))
 
 

@@ -157,9 +157,16 @@ def _map(path: Path) -> mmap.mmap:
 
 def _header(raw: Any) -> Header:
     names = [one.name for one in fields(Header) if one.name not in ("python", "command")]
+    values = {name: int(raw[name]) for name in names}
+    if not 0 < values["start_ns"] < layout.LATEST_NS:
+        raise UnreadableError("its header is damaged")
+    if values["end_ns"] and not values["start_ns"] <= values["end_ns"] < layout.LATEST_NS:
+        values["end_ns"], values["status"] = 0, layout.ALIVE
+    if values["status"] != layout.ALIVE and not values["end_ns"]:
+        values["status"] = layout.ALIVE
     argv = raw["argv"].tobytes()[: min(int(raw["argv_bytes"]), 4096)]
     return Header(
-        **{name: int(raw[name]) for name in names},
+        **values,
         python=raw["python_version"].partition(b"\0")[0].decode("utf-8", "replace"),
         command=arguments(argv),
     )

@@ -1,5 +1,6 @@
 """Read a whole recording: all process files, what they share, and what the watcher saw."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -161,7 +162,10 @@ class _Reader:
                 low, high = np.searchsorted(tids, [one.tid, one.tid + 1])
                 mine = on_core.take(slice(int(low), int(high)))
                 one.parts = [cores.lay_over(part, mine) for part in one.parts]
-        releases = {one.tid: cores.releases_of(one.parts) for one in drafts}
+        by_tid: dict[int, list[Spans]] = defaultdict(list)
+        for one in sorted(drafts, key=lambda draft: draft.start_ns):
+            by_tid[one.tid] += one.parts
+        releases = {tid: cores.releases_of(parts) for tid, parts in by_tid.items()}
         for one in drafts:
             one.parts = [cores.split_woken(part, releases) for part in one.parts]
 

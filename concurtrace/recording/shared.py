@@ -82,9 +82,14 @@ def _rows(raw: bytes) -> tuple[ProcessRow, ...]:
     return tuple(
         ProcessRow(
             number,
-            **{name: int(row[name]) for name in names},
+            **{name: _believable(name, int(row[name])) for name in names},
             command=arguments(row["argv"].tobytes()[: min(int(row["argv_bytes"]), 432)]),
         )
         for number, row in enumerate(np.frombuffer(raw, layout.PROCESS), start=1)
         if row["pid"] and not row["flags"] & layout.P_DEAD_ROW
     )
+
+
+def _believable(name: str, value: int) -> int:
+    """Take a time that can't be for one that is not known."""
+    return 0 if name.endswith("_ns") and value >= layout.LATEST_NS else value

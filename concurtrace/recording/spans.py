@@ -93,6 +93,7 @@ def _rejoin(spans: Spans, goes_on: NDArray[np.bool_]) -> Spans:
 def _believable(spans: Spans, last_ns: int, end_ns: int) -> NDArray[np.bool_]:
     """Tell which spans lie in order within their bounds."""
     inside = (spans.start_ns >= last_ns) & (spans.end_ns <= end_ns)
+    inside &= spans.start_ns <= spans.end_ns
     ends = np.where(inside, spans.end_ns, last_ns)
     before = np.concatenate(([last_ns], np.maximum.accumulate(ends)[:-1])) if len(ends) else ends
     good: NDArray[np.bool_] = inside & (spans.start_ns >= before)
