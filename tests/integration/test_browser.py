@@ -337,12 +337,15 @@ def test_it_fits_every_width(browser: Browser, tmp_path: Path, width: int) -> No
     page.close()
 
 
-def test_a_print_holds_what_is_folded_away(opened: Opened) -> None:
+def test_a_print_is_light_and_holds_what_is_folded_away(opened: Opened) -> None:
     page = opened.page
+    page.emulate_media(color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
+    assert _background(page) == (0xFF, 0xFF, 0xFF)
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details:not([open])").count() > 0
+    assert _background(page) == (0x12, 0x16, 0x1C)
 
 
 def test_a_real_run_opens_too(browser: Browser, tmp_path: Path) -> None:

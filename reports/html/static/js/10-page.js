@@ -34,11 +34,19 @@
   for (const section of document.querySelectorAll("main > section")) watcher.observe(section);
 
   const opened = /** @type {HTMLDetailsElement[]} */ ([]);
+  let themeBefore = /** @type {string | undefined} */ (undefined);
   addEventListener("beforeprint", () => {
+    // Paper is white: what is painted on a canvas has to know before it is printed.
+    themeBefore = root.dataset.theme;
+    root.dataset.theme = "light";
     for (const one of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details:not([open])"))) {
       one.open = true;
       opened.push(one);
     }
   });
-  addEventListener("afterprint", () => { for (const one of opened.splice(0)) one.open = false; });
+  addEventListener("afterprint", () => {
+    if (themeBefore) root.dataset.theme = themeBefore; else delete root.dataset.theme;
+    for (const one of opened.splice(0)) one.open = false;
+    document.dispatchEvent(new Event("ct:theme"));
+  });
 })();

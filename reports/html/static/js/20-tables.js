@@ -1,6 +1,6 @@
 // Tables: long ones start short, and columns of numbers sort by a click on their heads.
 "use strict";
-CT.tables = (() => {
+const Tables = (() => {
   /** Show the first rows of a table and a button for the rest. @param {HTMLTableElement} table */
   function shorten(table) {
     const limit = Number(table.dataset.shown);

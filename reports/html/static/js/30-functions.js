@@ -65,7 +65,7 @@
     }
     const all = body.rows.length;
     CT.find("functions-count").textContent = wanted || own.checked ? `${shown} of ${all} functions` : "";
-    CT.tables.shorten(table);
+    Tables.shorten(table);
   }
 
   chosen.addEventListener("change", choose);

@@ -4,7 +4,7 @@
  * @typedef {{name: string, place: string, kind: string, calls: number, total: number, own: number,
  *   parent: Frame | null, children: Frame[]}} Frame
  */
-CT.frames = (() => {
+const Frames = (() => {
   /** @param {Partial<Frame>} values @param {Frame | null} parent @returns {Frame} */
   function frame(values, parent) {
     const made = { name: "", place: "", kind: "thread", calls: 0, total: 0, own: 0, parent, children: [], ...values };

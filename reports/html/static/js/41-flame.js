@@ -11,7 +11,7 @@
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const choice = CT.find("flame-tree");
   const search = CT.find("flame-find");
-  let root = CT.frames.tree(data, choice.value);
+  let root = Frames.tree(data, choice.value);
   let zoomed = root;
   let selected = root;
   let found = /** @type {Set<Frame>} */ (new Set());
@@ -19,7 +19,7 @@
 
   /** Place what is visible: some callers over the whole width, then everything below. @param {number} width */
   function place(width) {
-    const callers = CT.frames.callers(zoomed);
+    const callers = Frames.callers(zoomed);
     const shown = callers.length > CALLERS ? [callers[0], ...callers.slice(1 - CALLERS)] : callers;
     boxes = shown.map((/** @type {Frame} */ frame, /** @type {number} */ row) => ({ frame, x: 0, width, row }));
     const todo = [{ frame: zoomed, x: 0, width, row: shown.length }];
@@ -97,7 +97,7 @@
     const lines = [CT.el("p", {}, CT.el("strong", {}, CT.el("bdi", {}, frame.name)), " ", CT.el("span", { class: "muted" }, CT.el("bdi", {}, frame.place)))];
     const per = frame.calls ? `, ${CT.count(frame.calls)} calls, ${CT.time(frame.total / frame.calls)} each` : "";
     lines.push(line("time", `${CT.time(frame.total)} in all (${share(frame.total)} of ${root.name}), ${CT.time(frame.own)} of its own${per}`));
-    const callers = CT.frames.callers(frame).map((/** @type {Frame} */ one) => one.name);
+    const callers = Frames.callers(frame).map((/** @type {Frame} */ one) => one.name);
     lines.push(line("called by", callers.length ? callers.slice(-6).join(" > ") : "nothing: it is the outermost"));
     const top = [...frame.children].sort((a, b) => b.total - a.total).slice(0, 5);
     lines.push(line("calls", top.length ? top.map((one) => `${one.name} ${share(one.total)}`).join(", ") : "nothing that was kept"));
@@ -156,9 +156,9 @@
   /** Frame the matches and say how much time they take; a match below a match counts once. */
   function look() {
     const wanted = search.value.trim().toLowerCase();
-    const all = wanted ? CT.frames.all(root) : [];
+    const all = wanted ? Frames.all(root) : [];
     found = new Set(all.filter((/** @type {Frame} */ frame) => `${frame.name} ${frame.place}`.toLowerCase().includes(wanted)));
-    const outermost = [...found].filter((frame) => !CT.frames.callers(frame).some((/** @type {Frame} */ one) => found.has(one)));
+    const outermost = [...found].filter((frame) => !Frames.callers(frame).some((/** @type {Frame} */ one) => found.has(one)));
     const sum = outermost.reduce((total, frame) => total + frame.total, 0);
     const share = root.total ? CT.share(sum / root.total) : "";
     const nothing = `No frame contains “${wanted}”. ${CT.count(all.length)} were searched.`;
@@ -167,7 +167,7 @@
   }
   search.addEventListener("input", look);
   choice.addEventListener("change", () => {
-    root = CT.frames.tree(data, choice.value);
+    root = Frames.tree(data, choice.value);
     look();
     zoom(root);
   });
