@@ -45,6 +45,13 @@ def layers(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Read a hundred thousand damaged recordings."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.fuzz.recording", *(session.posargs or ["100000"]))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it in a clean environment and profile a workload with it."""
     session.install("build")

@@ -161,13 +161,13 @@ class _Reader:
             for one in drafts:
                 low, high = np.searchsorted(tids, [one.tid, one.tid + 1])
                 mine = on_core.take(slice(int(low), int(high)))
-                one.parts = [cores.lay_over(part, mine) for part in one.parts]
-        by_tid: dict[int, list[Spans]] = defaultdict(list)
-        for one in sorted(drafts, key=lambda draft: draft.start_ns):
-            by_tid[one.tid] += one.parts
-        releases = {tid: cores.releases_of(parts) for tid, parts in by_tid.items()}
+                for number, part in enumerate(one.parts):
+                    one.parts[number] = cores.lay_over(part, mine)
+        releases = _releases(drafts)
         for one in drafts:
-            one.parts = [cores.split_woken(part, releases) for part in one.parts]
+            # One at a time: the old parts are gone before the next is split.
+            for number, part in enumerate(one.parts):
+                one.parts[number] = cores.split_woken(part, releases)
 
     @property
     def has_gil(self) -> bool:
@@ -182,6 +182,14 @@ class _Reader:
             self.losses += _losses_of(header)
         if self.shared.lost_rows > 0:
             self.losses.append(Loss(f"{self.shared.lost_rows} processes", "the table was full"))
+
+
+def _releases(drafts: list[Draft]) -> dict[int, cores.Releases]:
+    """Find for every tid when its threads let go of the GIL."""
+    by_tid: dict[int, list[Spans]] = defaultdict(list)
+    for one in sorted(drafts, key=lambda draft: draft.start_ns):
+        by_tid[one.tid] += one.parts
+    return {tid: cores.releases_of(parts) for tid, parts in by_tid.items()}
 
 
 def _losses_of(header: Any) -> list[Loss]:
