@@ -22,7 +22,8 @@ from tests.recorder import record_script
 from tests.unit.recording.invariants import check
 
 NATIVE = Path(_recorder.__file__).parents[1] / "native"
-FLAGS = [
+FLAGS = ["-O2", "-std=gnu11", "-fPIC", "-shared", "-fno-optimize-sibling-calls"]
+FLAGS += ["-fvisibility=hidden", "-ftls-model=initial-exec"]
     "-O2",
     "-std=gnu11",
     "-fPIC",
