@@ -24,14 +24,6 @@ from tests.unit.recording.invariants import check
 NATIVE = Path(_recorder.__file__).parents[1] / "native"
 FLAGS = ["-O2", "-std=gnu11", "-fPIC", "-shared", "-fno-optimize-sibling-calls"]
 FLAGS += ["-fvisibility=hidden", "-ftls-model=initial-exec"]
-    "-O2",
-    "-std=gnu11",
-    "-fPIC",
-    "-shared",
-    "-fno-optimize-sibling-calls",
-    "-fvisibility=hidden",
-    "-ftls-model=initial-exec",
-]
 MS = 1_000_000
 
 PROGRAM = """
