@@ -195,6 +195,7 @@ static void fill_header(struct ct_header *header)
     header->stack_ns = ct.stack_ns;
     header->pages_reserved = file.reserved;
     ct_stacks_header(header);
+    header->flags |= ct.static_python ? CT_H_STATIC : 0;
     ssize_t length = syscall(SYS_readlink, "/proc/self/exe", header->executable, sizeof header->executable - 1);
     header->executable[length > 0 ? length : 0] = 0;
     header->argv_bytes = ct_read_file("/proc/self/cmdline", header->argv, sizeof header->argv);

@@ -283,7 +283,8 @@ struct ct_thread {               /* 1024 bytes */
     uint64_t span_records;       /* span records written, fold records included */
     uint32_t span_chunks;        /* SPANS chunks owned */
     uint32_t last_chunk;         /* number of the newest of them, 0 = none */
-    /* GIL wait by the thread waited for (the one that let go of it); the rest in pair_other */
+    /* GIL wait by the thread that held it meanwhile, finished parts of an open wait included; threads that find no
+     * room, and time for which no holder was known (tid 0), in pair_other */
     struct ct_pair pairs[CT_PAIRS];
     struct ct_pair pair_other;
     struct ct_total states[CT_STATES];

@@ -68,6 +68,7 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *address)
         if (part->p_type == PT_LOAD && part->p_flags & PF_X && wanted >= from && wanted < from + part->p_memsz) {
             ct.text_from = from;
             ct.text_to = from + part->p_memsz;
+            ct.static_python = info->dlpi_name[0] == 0;
             return 1;
         }
     }

@@ -122,21 +122,30 @@ __asm__(".text\n"
 
 /* ---- exec ---- */
 
-static void before_exec(char *const argv[])
+/* Row of the process that executes; 0 = not known. *borrowed: it runs on its parent's memory. */
+static uint32_t executing_row(bool *borrowed)
 {
     struct ct_self *self = &ct_self;
+    bool ours = ct.pid == (uint32_t)syscall(SYS_getpid);
+    *borrowed = self->in_vfork || !ours;
+    return self->in_vfork ? self->fork_row : ours ? ct.row : 0;
+}
+
+static void before_exec(char *const argv[])
+{
     int saved = errno;
     uint64_t now = ct_now();
-    struct ct_process *process = ct_process(self->in_vfork ? self->fork_row : ct.row);
+    bool borrowed;
+    struct ct_process *process = ct_process(executing_row(&borrowed));
     if (process != NULL) {
         ct_process_argv(process, argv);
         process->exec_ns = now;
-        if (self->in_vfork)
+        if (borrowed)
             __atomic_store_n(&process->pid, (uint32_t)syscall(SYS_getpid), __ATOMIC_RELEASE);
         else if (process->start_method == CT_START_FORK)
             process->start_method = CT_START_FORK_EXEC;
     }
-    if (!self->in_vfork)
+    if (!borrowed)
         ct_file_finish(CT_EXECED, 0);
     errno = saved;
 }
@@ -147,10 +156,14 @@ static int after_exec(int result)
     if (ct.mode == CT_MODE_OFF)
         return result;
     int saved = errno;
-    struct ct_process *process = ct_process(ct_self.in_vfork ? ct_self.fork_row : ct.row);
-    if (process != NULL)
+    bool borrowed;
+    struct ct_process *process = ct_process(executing_row(&borrowed));
+    if (process != NULL) {
         process->exec_ns = 0;
-    if (!ct_self.in_vfork)
+        if (process->start_method == CT_START_FORK_EXEC)
+            process->start_method = CT_START_FORK;
+    }
+    if (!borrowed)
         ct_file_finish(CT_ALIVE, 0);
     errno = saved;
     return result;
@@ -178,7 +191,7 @@ static void spawned(uint32_t row, int result, pid_t pid, char *const argv[])
         process->flags |= CT_P_DEAD_ROW;
         return;
     }
-    uint32_t own = ct_process_find((uint32_t)pid);
+    uint32_t own = ct_process_find((uint32_t)pid, false);
     struct ct_process *reported = own > row ? ct_process(own) : NULL;
     if (reported != NULL && (reported->flags & CT_P_SELF_REPORTED)) {
         reported->creator_tid = process->creator_tid;
@@ -224,7 +237,7 @@ CT_EXPORT int posix_spawnp(pid_t *p, const char *f, const posix_spawn_file_actio
 
 static void reaped(uint32_t pid, int status)
 {
-    struct ct_process *process = ct_process(ct_process_find(pid));
+    struct ct_process *process = ct_process(ct_process_find(pid, false));
     if (process == NULL || !(WIFEXITED(status) || WIFSIGNALED(status)))
         return;
     if (!(process->flags & CT_P_ENDED_SELF) || process->end_ns == 0)
@@ -328,7 +341,7 @@ static void at_exit(int code, void *unused)
 
 static void adopt_row(void)
 {
-    ct.row = ct_process_find(ct.pid);
+    ct.row = ct_process_find(ct.pid, true);
     struct ct_process *process = ct_process(ct.row);
     if (process == NULL) {
         ct.row = ct_process_row();

@@ -66,6 +66,7 @@ struct ct_global {
     uint32_t creator_tid;
     uint32_t start_method;
     uintptr_t text_from, text_to;  /* code of the Python runtime */
+    bool static_python;            /* it lies in the executable */
     uint64_t min_span_ns, first_min_span_ns, window_max_ns, stack_ns;
     uint64_t max_bytes;
     struct ct_header *header;  /* NULL = no file (yet) */
@@ -105,6 +106,8 @@ static inline struct ct_self *ct_enter(void)
 struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t flags);
 void ct_thread_end(void *self);
 void ct_name_now(struct ct_self *self);
+void ct_read_cpu(struct ct_thread *slot, uint64_t now);
+#define CT_CPU_WAIT_NS 10000000u   /* after waits at least that long a thread's CPU time is read */
 static inline void ct_name(struct ct_self *self)
 {
     if (CT_UNLIKELY(!self->named))
@@ -221,7 +224,7 @@ struct ct_waker *ct_shared_waker(uint64_t key);
 struct ct_shared_lock *ct_shared_lock(uint64_t key);
 uint32_t ct_process_row(void);
 struct ct_process *ct_process(uint32_t row);
-uint32_t ct_process_find(uint32_t pid);
+uint32_t ct_process_find(uint32_t pid, bool alive);
 void ct_process_argv(struct ct_process *process, char *const argv[]);
 uint32_t ct_read_file(const char *path, char *to, uint32_t room);
 

@@ -142,9 +142,10 @@ uint32_t ct_process_row(void)
     return row;
 }
 
-/* Newest row of a process that has not been reaped; 0 = none. */
-uint32_t ct_process_find(uint32_t pid)
+/* Newest row of a process that has not been reaped; 0 = none. `alive`: nor said that it ended. */
+uint32_t ct_process_find(uint32_t pid, bool alive)
 {
+    uint32_t unwanted = CT_P_REAPED | CT_P_DEAD_ROW | (alive ? CT_P_ENDED_SELF : 0);
     if (ct_shared == NULL)
         return 0;
     uint32_t have = __atomic_load_n(&ct_shared->processes_reserved, __ATOMIC_ACQUIRE);
@@ -152,8 +153,7 @@ uint32_t ct_process_find(uint32_t pid)
     uint32_t row = count < have ? count : have;
     for (uint32_t tries = 0; row > 0 && tries < 8192; row--, tries++) {
         struct ct_process *process = ct_process(row);
-        if (__atomic_load_n(&process->pid, __ATOMIC_ACQUIRE) == pid && !(process->flags & CT_P_REAPED)
-            && !(process->flags & CT_P_DEAD_ROW))
+        if (__atomic_load_n(&process->pid, __ATOMIC_ACQUIRE) == pid && !(process->flags & unwanted))
             return row;
     }
     return 0;

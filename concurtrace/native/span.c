@@ -193,5 +193,7 @@ void ct_call_end(struct ct_self *self, struct ct_detail *detail)
         detail->reason = refined;
     }
     ct_switch_detail(self, ct_idle_state(self), self->done_ns, detail);
+    if (duration >= CT_CPU_WAIT_NS)
+        ct_read_cpu(self->slot, self->done_ns);
     ct_unguard(self);
 }

@@ -140,7 +140,7 @@ CT_NOINLINE void ct_name_now(struct ct_self *self)
         ct_thread_name(self->slot);
 }
 
-static void read_cpu(struct ct_thread *slot, uint64_t now)
+void ct_read_cpu(struct ct_thread *slot, uint64_t now)
 {
     struct timespec t;
     if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
@@ -165,9 +165,13 @@ void ct_thread_end(void *given)
     ct_gil_abandon(self, now);
     ct_switch_detail(self, self->state, now, &detail);
     ct_flush_folds(self);
-    if (self->gil_held)   /* it may end without having let go of the GIL once */
+    if (self->gil_held) {   /* it may end without having let go of the GIL once */
         ct_name(self);
-    read_cpu(self->slot, now);
+        self->slot->gil_holds++;
+        self->slot->gil_held_ns += now - self->gil_taken_ns;
+        self->slot->gil_taken_ns = 0;
+    }
+    ct_read_cpu(self->slot, now);
     self->slot->end_ns = now;
     __atomic_or_fetch(&self->slot->flags, CT_T_ENDED, __ATOMIC_RELEASE);
     if (self->slot == &own_slot)
