@@ -20,6 +20,8 @@ MOST_INTERVALS = 2000
 """More than any picture can show; samples between are left out, counters lose nothing by it."""
 
 _NAMED = 3
+_FIRST = 0
+"""The number that the sampler gives to the first process of the target."""
 
 Counts = tuple[int, int]
 """Voluntary and involuntary context switches."""
@@ -86,17 +88,31 @@ def read(out: Path) -> Recording:
     )
 
 
-def _instants(samples: Samples) -> list[_Instant]:
+def target_times(samples: Samples) -> list[int]:
+    """Work out the CPU time in ns that the target had used at each sample; it never falls."""
     clock = _TargetClock(samples)
+    return [clock.advance(line["processes"]) for line in samples.lines]
+
+
+def _instants(samples: Samples) -> list[_Instant]:
+    times = target_times(samples)
     found = [
-        _Instant(int(line["at_ns"]), _core_times(line), clock.advance(line["processes"]))
-        for line in samples.lines
+        _Instant(int(line["at_ns"]), _core_times(line), target_ns)
+        for line, target_ns in zip(samples.lines, times, strict=True)
     ]
     end = samples.end
     if end is not None:
-        target_ns = max(int(end["cpu_ns"]), clock.total_ns)
+        target_ns = max([int(end["cpu_ns"]) + _left_behind_ns(samples), *times[-1:]])
         found.append(_Instant(int(end["end_ns"]), _core_times(end), target_ns))
     return found
+
+
+def _left_behind_ns(samples: Samples) -> int:
+    """Add up the time of processes that were there after the first one had been waited for."""
+    rows = samples.lines[-1]["processes"] if samples.lines else ()
+    if any(row[0] == _FIRST for row in rows):
+        return 0
+    return sum(own_ns + reaped_ns for _number, own_ns, reaped_ns, _threads in rows)
 
 
 def _core_times(line: Line) -> tuple[tuple[float, float], ...]:
@@ -112,7 +128,6 @@ class _TargetClock:
     """
 
     def __init__(self, samples: Samples) -> None:
-        self.total_ns = 0
         self._pids = {number: one.pid for number, one in samples.processes.items()}
         self._parents = {number: one.parent_pid for number, one in samples.processes.items()}
         self._own: dict[int, int] = {}
@@ -122,7 +137,7 @@ class _TargetClock:
         self._present: dict[int, int] = {}
 
     def advance(self, rows: Sequence[Sequence[int]]) -> int:
-        """Take in a sample; return the target's CPU time so far, which never falls."""
+        """Take in a sample; return the target's CPU time so far."""
         present = {self._pids[row[0]]: int(row[0]) for row in rows}
         for number in set(self._present.values()) - set(present.values()):
             parent = self._present.get(self._parents[number])
@@ -134,8 +149,7 @@ class _TargetClock:
             unseen = self._reaped[number] - self._known[number]
             self._unseen[number] = max(unseen, self._unseen[number])
         self._present = present
-        self.total_ns = sum(self._own.values()) + sum(self._unseen.values())
-        return self.total_ns
+        return sum(self._own.values()) + sum(self._unseen.values())
 
 
 def _settle(instants: list[_Instant], interval_ns: int) -> list[_Instant]:

@@ -109,16 +109,20 @@ class _Sampler(threading.Thread):
             self.error = error
 
     def finish(self) -> None:
-        """Take no further sample; returns when the last one is written."""
+        """Take the last sample, of what the target left behind; returns when it is written."""
         self._finished.set()
         self.join()
+        if self.error is None:
+            with self._keeping_error():
+                self._sample()
 
     def _sample(self) -> int:
-        started_ns = time.monotonic_ns()
+        # CPU time: where the machine is busy, waiting for a core is no reason to sample less.
+        started_ns = time.thread_time_ns()
         members = [(self._number(seen), seen) for seen in self._family.members()]
         if members:
             self._write(self._take(members))
-        return time.monotonic_ns() - started_ns
+        return time.thread_time_ns() - started_ns
 
     def _number(self, seen: Seen) -> int:
         number = self._numbers.setdefault(seen.identity, len(self._numbers))

@@ -110,15 +110,15 @@ class _Sampler:
     def _switches(self, members: list[tuple[int, Seen]]) -> list[list[int]]:
         from concurtrace.instruments._family import switches
 
-        started_ns = time.monotonic_ns()
+        started_ns = time.thread_time_ns()
         rows = [
             [number, thread, *counts]
             for number, seen in members
             for thread, counts in switches(seen.identity.pid).items()
         ]
-        ended_ns = time.monotonic_ns()
-        pause_ns = max(_SWITCHES_INTERVAL_NS, _SWITCHES_PER_COST * (ended_ns - started_ns))
-        self._next_switches_ns = ended_ns + pause_ns
+        cost_ns = time.thread_time_ns() - started_ns
+        pause_ns = max(_SWITCHES_INTERVAL_NS, _SWITCHES_PER_COST * cost_ns)
+        self._next_switches_ns = time.monotonic_ns() + pause_ns
         return rows
 
 

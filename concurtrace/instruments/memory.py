@@ -158,16 +158,16 @@ class _Sampler:
     def _shares(self, number: int, process: Any) -> tuple[int | None, int | None]:
         import psutil
 
-        started_ns = time.monotonic_ns()
-        if started_ns < self._next_shares_ns.get(number, 0):
+        if time.monotonic_ns() < self._next_shares_ns.get(number, 0):
             return None, None
+        started_ns = time.thread_time_ns()
         shares: tuple[int | None, int | None] = (None, None)
         with suppress(psutil.AccessDenied):
             info = process.memory_full_info()
             shares = int(info.uss), int(info.pss)
-        ended_ns = time.monotonic_ns()
-        pause_ns = max(_SHARES_INTERVAL_NS, _SHARES_PER_COST * (ended_ns - started_ns))
-        self._next_shares_ns[number] = ended_ns + pause_ns
+        cost_ns = time.thread_time_ns() - started_ns
+        pause_ns = max(_SHARES_INTERVAL_NS, _SHARES_PER_COST * cost_ns)
+        self._next_shares_ns[number] = time.monotonic_ns() + pause_ns
         return shares
 
 

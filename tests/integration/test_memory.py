@@ -241,14 +241,20 @@ def test_a_function_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert [loss.what for loss in lines(recording).losses] == ["__main__:nowhere"]
 
 
+def sampled(path: Path) -> set[str]:
+    """Name the processes whose memory was read so far."""
+    samples = read_samples(path)
+    numbers = {row[0] for line in samples.lines for row in line["memory"]}
+    return {samples.processes[number].name for number in numbers}
+
+
 def test_programs_without_python_are_sampled_with_their_pages(tmp_path: Path) -> None:
     out = tmp_path / "pass" / "memory"
     out.mkdir(parents=True)
     script = "import subprocess; subprocess.run(['cat'])"
     target = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE)
     with INSTRUMENT.beside(target.pid, out, {}):
-        samples = out / f"{target.pid}{SUFFIX}"
-        while not any(one.name == "cat" for one in read_samples(samples).processes.values()):
+        while "cat" not in sampled(out / f"{target.pid}{SUFFIX}"):
             assert target.poll() is None
             time.sleep(0.01)
         assert target.stdin is not None
