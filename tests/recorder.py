@@ -1,11 +1,11 @@
-"""Record a script under one instrument, as the commands do, and read the recording back."""
+"""Record a program under one instrument, as the commands do, and read the recording back."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from concurtrace import api
 from concurtrace.launch import plan
@@ -23,35 +23,57 @@ def record_script(
     *arguments: str,
     instrument: str,
     functions: tuple[str, ...] = (),
-    prints: str = "",
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, int] | None = None,
 ) -> Recording:
-    """Record a script; it must end well and print nothing but ``prints``.
+    """Record a script, which must end well and print nothing.
 
     ``functions`` are those that line instruments watch; ``options`` go to the instrument.
     """
     (folder / PROGRAM).write_text(program)
-    asked = json.dumps([instrument, functions, arguments, options or {}])
+    return _record(folder, instrument, functions, [PROGRAM, *arguments], {}, options)
+
+
+def record_workload(
+    folder: Path,
+    name: str,
+    *,
+    instrument: str,
+    extra: Mapping[str, str],
+) -> Recording:
+    """Record the default mode of a workload; ``extra`` is the environment that has it."""
+    return _record(folder, instrument, (), [name], extra)
+
+
+def _record(
+    folder: Path,
+    instrument: str,
+    functions: tuple[str, ...],
+    what: list[str],
+    extra: Mapping[str, str],
+    options: Mapping[str, int] | None = None,
+) -> Recording:
+    # In a process of its own: a launcher adopts whatever the target leaves behind.
     done = subprocess.run(
-        [sys.executable, __file__, asked],
+        [sys.executable, __file__, json.dumps([instrument, functions, what, options or {}])],
         cwd=folder,
+        env={**os.environ, **extra},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.stdout, done.stderr, done.returncode) == (prints, "", 0)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
     return api.load(store.find("last", folder / store.RUNS)).recording
 
 
-def _main(
-    instrument: str, functions: list[str], arguments: list[str], extra: Mapping[str, Any]
-) -> int:
-    """Record in a process of its own: a launcher adopts whatever the target leaves behind."""
+def _main(instrument: str, functions: list[str], what: list[str], own: Mapping[str, int]) -> int:
     passes = plan.plan_passes(plan.find_instruments((instrument,)), 1)
-    argv = (sys.executable, PROGRAM, *arguments)
-    target = Target(TargetKind.SCRIPT, PROGRAM, None, argv)
+    if what[0] == PROGRAM:
+        argv = (sys.executable, *what)
+        target = Target(TargetKind.SCRIPT, PROGRAM, None, argv)
+    else:
+        argv, target = None, plan.workload_target(what[0], None, "default", {})
     options = plan.instrument_options(tuple(functions))
-    options[instrument] = {**options.get(instrument, {}), **extra}
+    options[instrument] = {**options.get(instrument, {}), **own}
     folder = api.record(RunPlan(target, passes, argv, options, 60))
     outcome = api.load(folder).outcome
     return outcome.exit_code if outcome.exit_code is not None else 3
