@@ -37,9 +37,12 @@ def size_text(count: float) -> str:
 
 
 def share_text(share: float) -> str:
-    """Format a share of one as a percentage: ``97 %``, ``3.4 %``."""
+    """Format a share of one as a percentage: ``97 %``, ``3.4 %``, ``< 0.1 %``."""
     percent = share * 100
-    return f"{percent:.0f} %" if abs(percent) >= 10 or percent == 0 else f"{percent:.1f} %"
+    if 0 < percent < 0.05:
+        return "< 0.1 %"
+    # 9.95 already rounds up to two digits before the point.
+    return f"{percent:.0f} %" if abs(percent) >= 9.95 or percent == 0 else f"{percent:.1f} %"
 
 
 def count_text(count: int) -> str:

@@ -14,6 +14,7 @@ from ._text import mask_arguments, printable, shorten, without_home
 _ERROR_LIMIT = 400
 _NAME_LIMIT = 120
 _NOTE_LIMIT = 600
+_LOSSES_NAMED = 3
 BUSY = 0.1
 """The share of all cores from which on other programs are said to disturb: their CPU time can
 lengthen a target that uses every core by as much, well above the spread of a quiet machine."""
@@ -214,21 +215,37 @@ def absence(report: Report, what: str, instrument: str) -> Absence:
 def notes(report: Report) -> tuple[Note, ...]:
     """Gather what there is to know about the numbers: losses, doubts, then how to read them."""
     recording = report.recording
-    lost = [
-        Note(NoteKind.LOSS, name, _shown(f"{loss.what} is not in it: {loss.reason}"))
-        for name, losses in _losses(recording)
-        for loss in losses
-    ]
     said = [
         Note(NoteKind.READING, name, _shown(text))
         for name, texts in _texts(recording)
         for text in texts
     ]
-    return tuple(dict.fromkeys((*lost, *_load(report), *_leftovers(report), *said)))
+    return tuple(dict.fromkeys((*_lost(recording), *_load(report), *_leftovers(report), *said)))
 
 
 def _shown(text: str) -> str:
     return shorten(printable(without_home(text)), _NOTE_LIMIT).rstrip(".")
+
+
+def _lost(recording: Recording) -> list[Note]:
+    """Tell losses with one reason together: a pool of killed workers is one thing to know."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for name, losses in _losses(recording):
+        for loss in losses:
+            together.setdefault((name, loss.reason), []).append(loss.what)
+    return [
+        Note(NoteKind.LOSS, name, _shown(f"{_some(what)} not in it: {reason}"))
+        for (name, reason), what in together.items()
+    ]
+
+
+def _some(names: list[str]) -> str:
+    names = list(dict.fromkeys(names))
+    if len(names) == 1:
+        return f"{names[0]} is"
+    if len(names) <= _LOSSES_NAMED:
+        return f"{', '.join(names[:-1])} and {names[-1]} are"
+    return f"{', '.join(names[:_LOSSES_NAMED])} and {len(names) - _LOSSES_NAMED} more are"
 
 
 def _losses(recording: Recording) -> list[tuple[str, tuple[Loss, ...]]]:

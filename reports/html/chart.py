@@ -14,6 +14,12 @@ COLUMNS = 400
 _TICKS = 4
 
 
+class Path(str):
+    """A drawing: numbers and letters of ours alone, so it is not shortened as a name would be."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Span:
     """The stretch of time that a chart shows, in nanoseconds of the monotonic clock."""
@@ -41,16 +47,16 @@ class Span:
         return time_text(time_ns - self.start_ns)
 
 
-def area(points: Sequence[tuple[int, float]], highest: float, height: int) -> str:
+def area(points: Sequence[tuple[int, float]], highest: float, height: int) -> Path:
     """Draw a filled area under points ``(x, value)`` joined by lines; empty without a point."""
     if not points:
-        return ""
+        return Path()
     corners = [
         (x, height - round(height * value / highest) if highest else height) for x, value in points
     ]
     (first, _), (last, _) = corners[0], corners[-1]
     line = "L".join(f"{x} {y}" for x, y in corners)
-    return f"M{first} {height}L{line}L{last} {height}Z"
+    return Path(f"M{first} {height}L{line}L{last} {height}Z")
 
 
 def steps(points: Sequence[tuple[int, float]], start: int) -> list[tuple[int, float]]:
@@ -78,7 +84,7 @@ def thin(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 def cells(
     edges: Sequence[int], levels: Sequence[int], height: int, level_count: int
-) -> tuple[str, ...]:
+) -> tuple[Path, ...]:
     """Draw a row of cells: one path per level from 1 on; neighbours of a level are one cell."""
     paths: list[list[str]] = [[] for _ in range(level_count + 1)]
     start = 0
@@ -88,4 +94,4 @@ def cells(
             if width > 0:
                 paths[levels[start]].append(f"M{edges[start]} 0h{width}v{height}h-{width}z")
             start = index
-    return tuple("".join(path) for path in paths[1:])
+    return tuple(Path("".join(path)) for path in paths[1:])

@@ -54,7 +54,15 @@ def test_sizes_choose_their_unit(size: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0.0, "0 %"), (0.034, "3.4 %"), (0.97, "97 %"), (1.0, "100 %")]
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.034, "3.4 %"),
+        (0.97, "97 %"),
+        (0.0996, "10 %"),
+        (0.0004, "< 0.1 %"),
+        (1.0, "100 %"),
+    ],
 )
 def test_shares_are_percentages(share: float, text: str) -> None:
     assert units.share_text(share) == text

@@ -11,7 +11,7 @@ from concurtrace.units import count_text, share_text, significant, time_text
 
 from ..._series import interval_lengths, mean_over_time
 from ..._words import absence
-from ..chart import WIDTH, Span, area, cells, steps, thin
+from ..chart import WIDTH, Path, Span, area, cells, steps, thin
 from ..section import Section
 from ._labels import process_label
 
@@ -26,7 +26,7 @@ class Lane:
     """A core: one path per level of heat, and its mean and highest use."""
 
     core: int
-    paths: tuple[str, ...]
+    paths: tuple[Path, ...]
     mean: str
     highest: str
 
@@ -46,7 +46,7 @@ class View:
     """The lanes, the target's own curve above them, and the processes."""
 
     lanes: tuple[Lane, ...]
-    target: str
+    target: Path
     target_text: str
     ticks: tuple[str, ...]
     processes: tuple[Activity, ...]

@@ -9,7 +9,7 @@ from ..._text import mask_arguments, shorten, without_home
 from ..._words import command_line
 from ..section import Section
 
-_LIMIT = 2_000
+_LIMIT = 1_000
 
 
 @dataclass(frozen=True)

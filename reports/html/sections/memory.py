@@ -10,7 +10,7 @@ from concurtrace.units import count_text, size_text, time_text
 from ..._scale import Scale
 from ..._series import peak_memory, total_memory
 from ..._words import absence
-from ..chart import Span, area, thin
+from ..chart import Path, Span, area, thin
 from ..section import Section
 from ._labels import process_label
 
@@ -24,7 +24,7 @@ class Strip:
     """A curve on a row of its own; ``peak_x`` is where its peak is marked."""
 
     label: str
-    path: str
+    path: Path
     peak_x: int
     peak: str
 

@@ -175,6 +175,14 @@ def test_a_long_name_is_shortened() -> None:
     assert len(page.source) < 2 * len(Page(builders.hostile("x")).source)
 
 
+def test_a_drawing_is_never_shortened() -> None:
+    series = builders.memory_series([n % 7 for n in range(2_000)], step=1)
+    page = Page(builders.report(recording=builders.memory(series)))
+    drawings = [one["d"] for one in page.all("path") if one.get("class") == "area"]
+    assert len(drawings[0]) > 2_000
+    assert all(re.fullmatch(r"[MLZ0-9 ]+", drawing) for drawing in drawings)
+
+
 def test_an_empty_report_is_small() -> None:
     assert len(RENDERER.render(builders.report()).encode()) <= EMPTY_LIMIT
 

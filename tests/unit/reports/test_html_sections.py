@@ -63,7 +63,7 @@ class TestOverview:
         assert overview.build(report()).view.warnings == ()
 
     def test_many_losses_are_counted(self) -> None:
-        losses = tuple(Loss(f"process {n}", "killed") for n in range(5))
+        losses = tuple(Loss(f"process {n}", f"signal {n}") for n in range(5))
         made = builders.functions(losses=losses)
         view = overview.build(report(recording=made)).view
         assert view.warnings[-1] == "And 2 more things are missing or doubtful."

@@ -5,6 +5,7 @@ import pytest
 from concurtrace.reports import _words
 from concurtrace.reports._words import NoteKind, Tone
 
+from concurtrace.model.recording import Loss
 from concurtrace.model.report import Report
 from concurtrace.model.run import PassStatus, Target, TargetKind
 from tests import builders
@@ -159,6 +160,20 @@ def test_notes_come_as_losses_doubts_and_how_to_read() -> None:
     ]
     assert "50 % in the pass baseline" in found[1].text
     assert found[2].text.endswith("7, 8")
+
+
+@pytest.mark.parametrize(
+    ("many", "text"),
+    [
+        (1, "worker 0 is not in it: killed"),
+        (3, "worker 0, worker 1 and worker 2 are not in it: killed"),
+        (8, "worker 0, worker 1, worker 2 and 5 more are not in it: killed"),
+    ],
+)
+def test_losses_of_one_reason_are_told_together(many: int, text: str) -> None:
+    losses = tuple(Loss(f"worker {number}", "killed") for number in range(many))
+    found = _words.notes(report(recording=builders.functions(losses=losses)))
+    assert [note.text for note in found] == [text]
 
 
 def test_a_quiet_machine_gives_no_doubt() -> None:

@@ -73,7 +73,8 @@ const CT = (() => {
     /** @param {number} share */
     share(share) {
       const percent = share * 100;
-      return percent >= 10 || percent === 0 ? `${Math.round(percent)} %` : `${percent.toFixed(1)} %`;
+      if (percent > 0 && percent < 0.05) return "< 0.1 %";
+      return percent >= 9.95 || percent === 0 ? `${Math.round(percent)} %` : `${percent.toFixed(1)} %`;
     },
     /** Read the resolved value of a colour token. @param {string} name */
     colour(name) {

@@ -100,7 +100,7 @@
     const callers = Frames.callers(frame).map((/** @type {Frame} */ one) => one.name);
     lines.push(line("called by", callers.length ? callers.slice(-6).join(" > ") : "nothing: it is the outermost"));
     const top = [...frame.children].sort((a, b) => b.total - a.total).slice(0, 5);
-    lines.push(line("calls", top.length ? top.map((one) => `${one.name} ${share(one.total)}`).join(", ") : "nothing that was kept"));
+    lines.push(line("calls", top.length ? top.map((one) => `${one.name} ${share(one.total)}`).join("; ") : "nothing that was kept"));
     CT.find("flame-frame").replaceChildren(...lines);
   }
 
