@@ -6,13 +6,14 @@ import inspect
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from concurtrace.instruments import Instrument, Options, Probe, Site
 from concurtrace.instruments._cprofile import ThreadStats, make_collector
-from concurtrace.instruments._raw import read_raw, write_raw
+from concurtrace.instruments._files import decoding, read_json, write_json
 from concurtrace.model.recording import (
     CallEdge,
     Function,
@@ -24,11 +25,11 @@ from concurtrace.model.recording import (
 )
 
 if TYPE_CHECKING:
+    from concurtrace.instruments._files import Document
     from concurtrace.rundir.processes import RegisteredProcess
 
 _SUFFIX = ".json"
-_KIND = "functions"
-_VERSION = 1
+_FORMAT = 1
 _BUILTIN = "~"
 # A builtin under the name of a method that overrides it is shown with that one's address.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -69,13 +70,14 @@ class Functions(Instrument):
         notes: set[str] = set()
         for stem, process in read_processes(out.parent).items():
             path = out / (stem + _SUFFIX)
-            if not path.exists():
-                continue
-            content = read_raw(path, _KIND, _VERSION)
-            tables.extend(_table(process, content["functions"], one) for one in content["threads"])
-            who = f"process {process.key.name} ({process.key.pid})"
-            losses.extend(Loss(f"{what} of {who}", reason) for what, reason in content["losses"])
-            notes.update(content["notes"])
+            if path.exists():
+                content = read_json(path, _FORMAT)
+                with decoding(path):
+                    tables.extend(_tables(process, content))
+                    losses.extend(
+                        Loss(f"{what} of {_words(process)}", why) for what, why in content["losses"]
+                    )
+                    notes.update(content["notes"])
         if len(tables) > 1:
             notes.add(_WALL_TIME)
         profile = FunctionProfile(tuple(tables), tuple(losses), tuple(sorted(notes)))
@@ -99,7 +101,7 @@ class _FunctionsProbe(Probe):
         missed = [f"thread {name}" for name in self._collector.missed]
         content = _Encoder().encode(threads)
         content["losses"] += [(name, "it ran before watching began") for name in missed]
-        write_raw(self._path, _KIND, _VERSION, content)
+        write_json(self._path, content)
 
     def abandon(self) -> None:
         """Stop what a forked child inherited."""
@@ -120,6 +122,7 @@ class _Encoder:
         if "gevent" in sys.modules:
             losses.append(("times", _GREENLETS))
         return {
+            "format": _FORMAT,
             "functions": list(self._functions),
             "threads": [table for table in tables if table["stats"]],
             "losses": losses,
@@ -180,25 +183,29 @@ def _is_ours(code: CodeType | str) -> bool:
     return not isinstance(code, str) and code.co_filename.startswith(_OURS)
 
 
-def _table(
-    process: RegisteredProcess, functions: list[tuple[str, int, str]], thread: dict[str, Any]
-) -> FunctionTable:
-    rows = {key: row for row, (key, *_) in enumerate(thread["stats"])}
-    tid = thread["tid"]
-    return FunctionTable(
-        process=process.key,
-        tid=tid,
-        thread=process.threads.get(tid) or thread["name"] or f"thread {tid}",
-        stats=tuple(
-            FunctionStats(Function(*functions[key]), calls, calls - recursive, own_ns, total_ns)
-            for key, calls, recursive, own_ns, total_ns in thread["stats"]
-        ),
-        edges=tuple(
-            CallEdge(rows[caller], rows[callee], calls, own_ns, total_ns)
-            for caller, callee, calls, own_ns, total_ns in thread["edges"]
-            if caller in rows and callee in rows
-        ),
-    )
+def _words(process: RegisteredProcess) -> str:
+    return f"process {process.key.name} ({process.key.pid})"
+
+
+def _tables(process: RegisteredProcess, content: Document) -> Iterator[FunctionTable]:
+    functions = [Function(*one) for one in content["functions"]]
+    for thread in content["threads"]:
+        rows = {key: row for row, (key, *_) in enumerate(thread["stats"])}
+        tid = thread["tid"]
+        yield FunctionTable(
+            process=process.key,
+            tid=tid,
+            thread=process.threads.get(tid) or thread["name"] or f"thread {tid}",
+            stats=tuple(
+                FunctionStats(functions[key], calls, calls - recursive, own_ns, total_ns)
+                for key, calls, recursive, own_ns, total_ns in thread["stats"]
+            ),
+            edges=tuple(
+                CallEdge(rows[caller], rows[callee], calls, own_ns, total_ns)
+                for caller, callee, calls, own_ns, total_ns in thread["edges"]
+                if caller in rows and callee in rows
+            ),
+        )
 
 
 INSTRUMENT = Functions()
