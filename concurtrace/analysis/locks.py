@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from concurtrace.analysis.places import UNSAMPLED, Places, made_by, own_frame
+from concurtrace.analysis.places import UNSAMPLED, Places, is_foreign, made_by, own_frame
 from concurtrace.model.report import LockPlace, LockReport
 from concurtrace.model.states import State
 from concurtrace.model.trace import ObjectKind, Spans, Stacks, Trace, WaitObject
@@ -53,7 +53,8 @@ def lock_table(trace: Trace) -> tuple[LockReport, ...]:
 
 def _origin(one: WaitObject, stacks: Stacks) -> tuple[_Group, _Origin]:
     stack = stacks.frames(one.created_stack)
-    frame = own_frame(stack)
+    # Few frames are kept of a creation: without one of the user's the outermost says most.
+    frame = own_frame(stack[-1:]) if is_foreign(stack) else own_frame(stack)
     kind = made_by(stack) or one.kind.value
     if frame is not None:
         at = f"{frame.function.file}:{frame.line}"

@@ -1,5 +1,6 @@
 """Name the places that stacks lead to, in the words of their reader: file, line, function."""
 
+import re
 from functools import cache
 
 from concurtrace.model.trace import Frame, Stacks
@@ -8,7 +9,13 @@ from concurtrace.recording.reasons import standard_module
 UNSAMPLED = "running, not sampled"
 """Where a thread was at work that no sample and no wait shows."""
 
-_is_standard = cache(lambda file: standard_module(file) is not None)
+_TOOL = re.compile(r"/concurtrace/(launch|instruments)/")
+
+
+@cache
+def _is_foreign(file: str) -> bool:
+    """Whether a file is none of the user's: the standard library's, or what watches the target."""
+    return standard_module(file) is not None or _TOOL.search(file) is not None
 
 
 def where(frame: Frame) -> str:
@@ -19,9 +26,14 @@ def where(frame: Frame) -> str:
 def own_frame(stack: tuple[Frame, ...]) -> Frame | None:
     """Return the innermost frame outside the standard library; else the innermost there is."""
     for frame in stack:
-        if not _is_standard(frame.function.file):
+        if not _is_foreign(frame.function.file):
             return frame
     return stack[0] if stack else None
+
+
+def is_foreign(stack: tuple[Frame, ...]) -> bool:
+    """Tell whether a stack holds no frame of the user's."""
+    return all(_is_foreign(frame.function.file) for frame in stack)
 
 
 class Places:
@@ -43,7 +55,7 @@ def made_by(stack: tuple[Frame, ...]) -> str | None:
     """Name the class of the standard library whose constructor a stack is in: ``Queue``."""
     made = None
     for frame in stack:
-        if not _is_standard(frame.function.file):
+        if not _is_foreign(frame.function.file):
             break
         owner, _, method = frame.function.name.rpartition(".")
         if method == "__init__":

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from concurtrace.instruments._estimate_reading import read_estimate
+from concurtrace.instruments._sampling import SUFFIX
 from concurtrace.model.recording import Loss, Recording
 from concurtrace.recording.processes import KnownProcess
 from concurtrace.recording.read import Context, read_trace
@@ -21,6 +23,8 @@ def read(out: Path) -> Recording:
     """
     if not any(out.iterdir()):
         return Recording()
+    for samples in out.glob(f"*{SUFFIX}"):
+        return Recording(trace=read_estimate(samples))
     known = tuple(
         KnownProcess(one.key.pid, one.key.start_ns, one.key.name, one.key.started_by, one.threads)
         for one in read_processes(out.parent).values()

@@ -1,6 +1,7 @@
 """The wait states of every thread of every process: GIL, locks, I/O, cores, each nanosecond.
 
-A native library is preloaded into the target and writes down what every thread does.
+A native library is preloaded into the target and writes down what every thread does. Where it was
+not built, the launcher looks at the target's threads now and then and estimates their states.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from concurtrace.instruments import Instrument, Options
+from concurtrace.instruments import Instrument, Options, Probe, Site
 
 if TYPE_CHECKING:
     from concurtrace.model.recording import Recording
@@ -37,11 +38,18 @@ class States(Instrument):
     summary = "wait states of every thread: GIL, locks, I/O, cores (native recorder)"
     joins = "light"
 
+    @property
+    def has_probe(self) -> bool:
+        """Only the estimate needs a part inside the target."""
+        from concurtrace.instruments._recorder import library
+
+        return library() is None
+
     def missing(self) -> str | None:
-        """Say why states can't be recorded here."""
+        """Say why not even an estimate can be had: it needs Linux's /proc."""
         from concurtrace.instruments._recorder import why_absent
 
-        return why_absent()
+        return None if Path("/proc/self/task").is_dir() else why_absent()
 
     def environment(self, out: Path, options: Options) -> Mapping[str, str]:
         """Preload the recorder, beside what was preloaded before."""
@@ -57,12 +65,19 @@ class States(Instrument):
             **{_SETTINGS[key]: str(settings[key]) for key in _SETTINGS if key in settings},
         }
 
+    def probe(self, site: Site) -> Probe | None:
+        """Make the part of the estimate that sees Python stacks."""
+        from concurtrace.instruments._estimate_probe import StackProbe
+
+        return StackProbe(site)
+
     @contextlib.contextmanager
     def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
-        """Note when the target was watched."""
+        """Note when the target was watched; look at its threads if nothing records them."""
         begin_ns = time.monotonic_ns()
         try:
-            yield
+            with self._watcher(pid, out, {"max_bytes": MAX_BYTES, **options}):
+                yield
         finally:
             watched = {
                 "format": _FORMAT,
@@ -71,6 +86,17 @@ class States(Instrument):
                 "end_ns": time.monotonic_ns(),
             }
             (out / _WATCHED).write_text(json.dumps(watched), encoding="utf-8")
+
+    def _watcher(
+        self, pid: int, out: Path, options: Options
+    ) -> contextlib.AbstractContextManager[object]:
+        from concurtrace.instruments._recorder import library
+
+        if library() is None:
+            from concurtrace.instruments._estimate import estimating
+
+            return estimating(pid, out)
+        return contextlib.nullcontext()
 
     def read(self, out: Path, options: Options) -> Recording:
         """Decode what the recorder (or the estimate) left."""
