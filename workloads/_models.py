@@ -6,6 +6,7 @@ puts its own in their place. What remains is how workers are started and what me
 
 import contextlib
 import multiprocessing
+import queue
 import threading
 import traceback
 from collections.abc import Callable, MutableSequence, Sequence
@@ -22,13 +23,14 @@ Job = tuple[Callable[..., Any], tuple[Any, ...]]
 class Model:
     """A model of concurrency.
 
-    ``primitives`` is the module with ``Lock``, ``Event``, ``Barrier`` and so on; ``numbers(n)``
-    makes n zeros that every worker sees; ``run(jobs, name)`` starts a worker for each job, waits
-    for all of them and returns what they returned, in the order of the jobs. What one of them
-    raises, ``run`` raises.
+    ``primitives`` is the module with ``Lock``, ``Event``, ``Barrier`` and so on; ``queue(maxsize)``
+    makes a queue that can be joined; ``numbers(n)`` makes n zeros that every worker sees;
+    ``run(jobs, name)`` starts a worker for each job, waits for all of them and returns what they
+    returned, in the order of the jobs. What one of them raises, ``run`` raises.
     """
 
     primitives: ModuleType
+    queue: Callable[[int], Any]
     numbers: Callable[[int], MutableSequence[int]]
     run: Callable[[Sequence[Job], str], list[Any]]
 
@@ -136,9 +138,9 @@ def _shared_zeros(count: int) -> MutableSequence[int]:
     return cast("MutableSequence[int]", multiprocessing.RawArray("q", count))
 
 
-THREADS = Model(threading, _zeros, run_threads)
-PROCESSES = Model(multiprocessing, _shared_zeros, run_processes)
-GREENLETS = Model(threading, _zeros, run_greenlets)
+THREADS = Model(threading, queue.Queue, _zeros, run_threads)
+PROCESSES = Model(multiprocessing, multiprocessing.JoinableQueue, _shared_zeros, run_processes)
+GREENLETS = Model(threading, queue.Queue, _zeros, run_greenlets)
 """gevent, once it has patched ``threading``: see the modes that say ``before``."""
 GEVENT = "gevent.monkey:patch_all"
 """What has to happen before anything else is imported in a gevent mode."""

@@ -11,15 +11,15 @@ place of the threads', and asyncio has some of them again, to be awaited.
 What to look for in the report: per lock how long it was held, how long it was waited for, and by
 whom. `lock` is held while something is waited for (`hold-us`), so nothing else gets done; `barrier`
 has parties that differ, and all wait for the slowest; `event` has workers that wait and do nothing.
-See who sells the tickets, too: threads and greenlets that come back at once to the counter they have
-just left find it free, and the others never have a turn; processes and tasks share them more fairly.
+See who sells the tickets, too: threads and greenlets that come back at once to the counter they
+have just left find it free, and the others never have a turn; processes and tasks share them more
+fairly.
 
 The faults: `lock-reentry` uses a Lock where an RLock is needed; `two-permits` a semaphore of two
 where one is needed, and tickets are sold twice; `over-release` gives back what was not taken;
 `lost-notify` notifies when nobody waits yet; `missing-party` expects one more at the barrier than
-will come; `poll` asks again and again whether the event has happened. (gevent knows when nobody
-can ever go on, and raises LoopExit instead of hanging, so it is left out of the first and the
-fourth.)
+will come; `poll` asks again and again whether the event has happened. (gevent knows when nobody can
+ever go on, and raises LoopExit instead of hanging, so it is left out of the first and the fourth.)
 """
 
 from concurtrace.workload import (
