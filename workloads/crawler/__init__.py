@@ -11,8 +11,8 @@ that there is; only processes parse on more than one core, and have to be starte
 
 What to look for in the report: the time spent waiting for the network in `sequential`; cores used
 (one at most in `threads` and `async`, more in `processes`); the time in `parse_with_bs4` against
-the time in `download`. Then change what it is bound by: `parser=lexbor` parses some twenty times
-faster, `latency-ms=100` is a site far away, `workers=1` is sequential by other means.
+the time in `download`. Then change what it is bound by: `parser=lexbor` parses ten times faster,
+`latency-ms=100` is a site far away, `workers=1` is sequential by other means.
 """
 
 from collections.abc import Callable, Iterator, Mapping
