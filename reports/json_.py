@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from concurtrace.model.recording import CoreUsage, ProcessKey, Recording
+from concurtrace.model.recording import ProcessKey, Recording
 from concurtrace.model.report import FORMAT_NAME, FORMAT_VERSION, Finding, Report
 from concurtrace.model.run import Environment, Execution, Pass, Target
 
+from . import _wait_states
 from ._series import interval_lengths, mean_over_time, peak_memory
 from ._text import mask_arguments, printable
 from ._words import measured_pass
@@ -48,9 +49,10 @@ def document(report: Report) -> Object:
         "cpu_ns": chosen.cpu_ns if chosen else None,
         "peak_rss_bytes": peak.bytes if peak else None,
         "processes": _processes(report),
-        "cores": _cores(recording.cores) if recording.cores else None,
-        "gil": None,
-        "locks": None,
+        "cores": _cores(report),
+        "states": _wait_states.recording(report.states) if report.states else None,
+        "gil": _wait_states.gil(report.states) if report.states else None,
+        "locks": [_wait_states.lock(one) for one in report.states.locks] if report.states else None,
         "critical_path": None,
         "findings": [_finding(one) for one in report.findings],
         "hot": _hot(report),
@@ -155,6 +157,9 @@ _SOURCES: tuple[tuple[str, _Keys], ...] = (
 
 
 def _processes(report: Report) -> list[Object] | None:
+    if report.states is not None and report.states.processes:
+        states = report.states
+        return [_wait_states.process(one, states.pass_name) for one in states.processes]
     for instrument, keys in _SOURCES:
         found = sorted(set(keys(report.recording)), key=lambda key: (key.start_ns, key.pid))
         if found:
@@ -197,11 +202,23 @@ def _threads(recording: Recording, key: ProcessKey) -> list[Object] | None:
     return [{"tid": tid, "name": name} for tid, name in named.items()] or None
 
 
-def _cores(cores: CoreUsage) -> list[Object]:
-    lengths = interval_lengths(cores)
+def _cores(report: Report) -> list[Object] | None:
+    """List cores: how busy as the sampler saw them, what the target had as the kernel told."""
+    sampled = report.recording.cores
+    used = report.states.cores if report.states else None
+    if sampled is None and used is None:
+        return None
+    lengths = interval_lengths(sampled) if sampled else ()
+    busy = [mean_over_time(one, lengths) for one in sampled.busy] if sampled else []
+    by_core = {one.core: one for one in used or ()}
     return [
-        {"core": number, "busy": mean_over_time(busy, lengths), "target": None}
-        for number, busy in enumerate(cores.busy)
+        {
+            "core": number,
+            "busy": busy[number] if number < len(busy) else None,
+            "target": by_core[number].target if number in by_core else 0.0 if used else None,
+            "ran": _wait_states.core_users(by_core[number]) if number in by_core else [],
+        }
+        for number in sorted({*range(len(busy)), *by_core})
     ]
 
 

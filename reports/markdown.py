@@ -58,7 +58,7 @@ def _functions(report: Report) -> str:
     places = Places.of(report)
     head = ("| hottest functions | own time | calls |", "|---|--:|--:|")
     rows = [
-        f"| {_text(name_of(one.function))} in {_text(places.function(one.function))}"
+        f"| {_text(name_of(one.function))} ({_text(places.function(one.function))})"
         f" | {time_text(one.own_ns)} | {count_text(one.calls)} |"
         for one in report.hot.functions[:_SHOWN]
     ]

@@ -56,41 +56,42 @@ def _functions(recording: Recording) -> tuple[HotFunction, ...]:
 
 def _lines(profile: LineProfile) -> tuple[HotLine, ...]:
     text = _source_text(profile.sources)
-    groups: dict[tuple[str, int], list[LineStats]] = defaultdict(list)
+    # A line may hold a comprehension too: its time is already in the line of the function around.
+    groups: dict[tuple[str, int, str], list[LineStats]] = defaultdict(list)
     for table in profile.tables:
         for row in table.lines:
-            groups[row.file, row.line].append(row)
+            groups[row.file, row.line, row.function].append(row)
     hot = [
         HotLine(
             file,
             line,
-            rows[0].function,
+            function,
             sum(row.hits for row in rows),
             sum(row.time_ns for row in rows),
             len(rows),
             text.get((file, line), ""),
         )
-        for (file, line), rows in groups.items()
+        for (file, line, function), rows in groups.items()
     ]
     return tuple(sorted(hot, key=lambda one: (-one.time_ns, one.file, one.line)))
 
 
 def _memory_lines(profile: MemoryLines) -> tuple[HotMemoryLine, ...]:
     text = _source_text(profile.sources)
-    groups: dict[tuple[str, int], list[MemoryLine]] = defaultdict(list)
+    groups: dict[tuple[str, int, str], list[MemoryLine]] = defaultdict(list)
     for row in profile.lines:
-        groups[row.file, row.line].append(row)
+        groups[row.file, row.line, row.function].append(row)
     hot = [
         HotMemoryLine(
             file,
             line,
-            rows[0].function,
+            function,
             sum(row.increment_bytes for row in rows),
             max(row.peak_bytes for row in rows),
             len({row.process for row in rows}),
             text.get((file, line), ""),
         )
-        for (file, line), rows in groups.items()
+        for (file, line, function), rows in groups.items()
     ]
     return tuple(sorted(hot, key=lambda one: (-one.increment_bytes, one.file, one.line)))
 
