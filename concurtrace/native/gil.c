@@ -9,9 +9,6 @@
  * Both signals are sent with gil->mutex held, so take and release times of one GIL never cross. */
 #include "recorder.h"
 
-#include <dlfcn.h>
-#include <link.h>
-
 #define DISTANCE (sizeof(pthread_cond_t) + sizeof(pthread_mutex_t))
 #define GILS 64u
 /* A forced release and the wait behind it are some hundred instructions apart: a thread that needs longer than
@@ -93,8 +90,11 @@ static void taken(struct ct_self *self, struct ct_gil *gil)
     self->slot->gil_taken_ns = now;
     gil->holder = self->tid;
     __atomic_store_n(&gil->requested, 0, __ATOMIC_RELAXED);
-    if (CT_UNLIKELY(!(self->slot->flags & CT_T_PYTHON)))
+    if (CT_UNLIKELY(!(self->slot->flags & CT_T_PYTHON))) {
+        /* Told at once: a thread that never lets go of the GIL is the one whose stack is wanted. */
+        self->slot->tstate = (uint64_t)(uintptr_t)ct_tstate();
         self->slot->flags |= CT_T_PYTHON;
+    }
 }
 
 static void released(struct ct_self *self, struct ct_gil *gil)
@@ -119,19 +119,10 @@ static void released(struct ct_self *self, struct ct_gil *gil)
  * its own accord; a forced release is taken back by the interpreter loop itself. */
 __attribute__((no_sanitize("address"))) static CT_NOINLINE bool gave_it_up(void *const *frame)
 {
-    static uintptr_t from, to;
-    if (from == 0) {
-        void *function = dlsym(RTLD_DEFAULT, "PyEval_RestoreThread");
-        Dl_info info;
-        ElfW(Sym) *symbol = NULL;
-        bool sized = function != NULL && dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL;
-        to = (uintptr_t)function + (sized ? symbol->st_size : 0);
-        from = sized ? (uintptr_t)function : 1;
-    }
     for (unsigned i = 0; i < CALLER_WORDS; i++)
-        if ((uintptr_t)frame[i] - from < to - from)
+        if ((uintptr_t)frame[i] - ct.restore_from < ct.restore_to - ct.restore_from)
             return true;
-    return from == 1;
+    return ct.restore_from == 0;
 }
 
 static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, void *const *frame)

@@ -5,7 +5,9 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
-enum { POLL_STOP, POLL_FOLDER, POLL_RINGS };
+#define TOGETHER_NS 8000000u
+
+enum { POLL_STOP, POLL_RINGS };
 
 static bool open_tables(struct cw *cw)
 {
@@ -37,7 +39,6 @@ static void wait_for_something(struct cw *cw, uint64_t until_ns)
     uint64_t left = until_ns > now ? until_ns - now : 0;
     struct timespec timeout = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
     cw->polls[POLL_STOP] = (struct pollfd){.fd = cw->stop_fd, .events = POLLIN};
-    cw->polls[POLL_FOLDER] = (struct pollfd){.fd = -1};
     for (uint32_t i = 0; i < cw->perf.count; i++)
         cw->polls[POLL_RINGS + i] = (struct pollfd){.fd = cw->perf.rings[i].fd, .events = POLLIN};
     if (ppoll(cw->polls, POLL_RINGS + cw->perf.count, &timeout, NULL) < 0)
@@ -55,9 +56,16 @@ static void *run(void *context)
         cw->error = ENOMEM;
     sem_post(&cw->started);
     cw_scheduling_catch_up(cw);
-    while (ready && cw->polls[POLL_STOP].revents == 0)
-        wait_for_something(cw, cw_scheduling_tick(cw, cw_now()));
+    cw_samples_start(cw);
+    while (ready && cw->polls[POLL_STOP].revents == 0) {
+        uint64_t scheduling_ns = cw_scheduling_tick(cw, cw_now());
+        uint64_t samples_ns = cw_samples_tick(cw, cw_now());
+        /* Waking up costs more than what is done then: what is due soon after a tick waits for it. */
+        bool soon = samples_ns < scheduling_ns + TOGETHER_NS;
+        wait_for_something(cw, soon ? samples_ns : scheduling_ns);
+    }
     cw_scheduling_end(cw);
+    cw_samples_end(cw);
     cw->head->cpu_ns = cw_clock(CLOCK_THREAD_CPUTIME_ID);
     return NULL;
 }
@@ -86,6 +94,7 @@ static int start_thread(struct cw *cw)
 
 static int start(struct cw *cw)
 {
+    cw->folder_fd = -1;
     cw->stop_fd = eventfd(0, EFD_CLOEXEC);
     if (cw->config.directory == NULL || cw->stop_fd < 0 || !open_tables(cw))
         return errno;

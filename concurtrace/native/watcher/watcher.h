@@ -5,6 +5,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "../format.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -137,6 +138,100 @@ void cw_scheduling_catch_up(struct cw *cw);
 uint64_t cw_scheduling_tick(struct cw *cw, uint64_t now_ns);
 void cw_scheduling_end(struct cw *cw);
 
+/* ---- names.c: interning ---- */
+
+struct cw_ids { uint64_t *keys; uint32_t *values; uint32_t bits, count; };
+
+uint64_t cw_mix(uint64_t a, uint64_t b);
+uint64_t cw_hash(const void *bytes, size_t length);
+uint32_t *cw_ids_find(struct cw_ids *ids, uint64_t key);
+void cw_ids_free(struct cw_ids *ids);
+/* Ids of things told in the names table; 0 = no room. */
+uint32_t cw_string_id(struct cw *cw, const char *text, size_t length);
+uint32_t cw_code_id(struct cw *cw, uint32_t title, uint32_t file, uint32_t first_line);
+uint32_t cw_stack_id(struct cw *cw, uint32_t parent, uint32_t code, uint32_t line);
+uint32_t cw_image_id(struct cw *cw, uint32_t pid, uint64_t start_ns);
+
+/* ---- remote.c: another process's memory ---- */
+
+#define CW_PARTS 64u
+
+struct cw_remote { uint32_t pid; int error; };             /* error: errno of the last read, 0 = it succeeded */
+struct cw_part { uint64_t from; void *to; size_t length; };
+
+/* Read all parts in one call, in order; false = not all could be read. */
+bool cw_remote_read_all(struct cw_remote *remote, const struct cw_part *parts, unsigned count);
+size_t cw_remote_read(struct cw_remote *remote, uint64_t from, void *to, size_t length);
+
+/* ---- codes.c: code objects ---- */
+
+#define CW_CODE_BYTES 160u             /* of a code object, up to behind its location table */
+
+struct cw_code_info { uint8_t *table; uint32_t table_length, first_line; int64_t units; };
+/* What lay at an address when it was last looked at; other contents mean another code object. */
+struct cw_code_place { uint64_t code, file, title, table; uint32_t first_line, id; };
+
+bool cw_code_known(const struct ct_layout *at, const struct cw_code_place *place, const uint8_t *header);
+bool cw_code_learn(struct cw *cw, struct cw_remote *remote, const struct ct_layout *at, uint64_t address,
+                   const uint8_t *header, struct cw_code_place *place);
+uint32_t cw_code_line(const struct cw_code_info *code, int64_t unit);
+void cw_codes_free(struct cw *cw);
+
+/* ---- processes.c: the target's Python processes ---- */
+
+struct cw_aim { uint64_t cframe, top; bool narrow; };      /* where a thread's innermost frame was last seen */
+
+struct cw_process {
+    struct cw_remote remote;
+    uint64_t start_ns;
+    uint32_t id;                       /* in the names table, 0 = not told */
+    bool blind, gone;
+    const struct ct_header *header;    /* NULL = not filled yet */
+    const struct ct_chunk **chunks;    /* of thread slots */
+    uint32_t chunk_count;
+    struct cw_aim *aims;               /* one per slot */
+    struct cw_ids code_of;             /* address → 1 + index into places */
+    struct cw_code_place *places;
+    uint32_t place_count, place_room;
+};
+
+void cw_processes_start(struct cw *cw);
+void cw_processes_notice(struct cw *cw, uint64_t now_ns);
+void cw_processes_follow(struct cw *cw, uint64_t now_ns);
+void cw_processes_end(struct cw *cw);
+
+/* ---- frames.c: stacks ---- */
+
+#define CW_DEPTH 512u
+#define CW_WINDOWS 96u
+
+enum cw_reading { CW_READ, CW_TORN, CW_GONE, CW_FORBIDDEN, CW_NO_ROOM };
+
+struct cw_thread_now { uint64_t tstate, since_ns; uint32_t tid; uint8_t state, gil_held; };
+#define CW_WINDOW_BYTES (3u * 4096u)
+
+struct cw_window { uint64_t from; uint32_t length; uint8_t bytes[CW_WINDOW_BYTES]; };
+struct cw_frame { uint64_t code, instr; int64_t unit; uint32_t id; };
+
+struct cw_reader {                     /* memory to work in */
+    struct cw_window windows[CW_WINDOWS];
+    uint8_t again[CW_WINDOW_BYTES];    /* the first window, copied a second time */
+    unsigned window_count;
+    struct cw_frame frames[CW_DEPTH];
+    uint8_t headers[CW_DEPTH][CW_CODE_BYTES];
+    bool truncated;
+};
+
+/* Read the stack of a thread; *stack = its id, 0 = in no Python function. */
+enum cw_reading cw_read_stack(struct cw *cw, struct cw_process *process, const struct cw_thread_now *thread,
+                              struct cw_aim *aimed, uint32_t *stack);
+
+/* ---- samples.c: ticks ---- */
+
+void cw_samples_start(struct cw *cw);
+uint64_t cw_samples_tick(struct cw *cw, uint64_t now_ns);
+void cw_samples_end(struct cw *cw);
+
 /* ---- the whole ---- */
 
 enum cw_switches { CW_NEVER = 0, CW_WHEN_CALM = 1, CW_ALWAYS = 2 };
@@ -190,6 +285,18 @@ struct cw {
     struct cw_own_task *own;
     uint64_t own_room;
     uint64_t window_max_ns;
+    /* samples.c */
+    struct cw_reader *reader;
+    uint64_t random, tick_ns, tick_due_ns, noticed_ns;
+    uint32_t quiet_ticks;
+    int folder_fd;
+    uint64_t looked_ns, checked_ns;
+    struct cw_process *processes;
+    uint32_t process_count, process_room;
+    struct cw_code_info *codes;        /* by id */
+    uint32_t code_room;
+    struct cw_ids strings, code_ids, stacks, chains;
+    uint32_t string_count, code_count, stack_count, image_count;
 };
 
 struct cw_own_task *cw_own_of(const struct cw *cw, const struct cw_task *task);
