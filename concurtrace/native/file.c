@@ -250,6 +250,8 @@ bool ct_file_create(void)
         }
     } else {
         ct.mode = CT_MODE_FOREIGN;
+        if (fd >= 0)
+            syscall(SYS_unlinkat, AT_FDCWD, path, 0);
     }
     __atomic_store_n(&making, 0, __ATOMIC_RELEASE);
     return ct.header != NULL;

@@ -75,6 +75,18 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *address)
     return 0;
 }
 
+static void find_restore(void)
+{
+    void *function = dlsym(RTLD_DEFAULT, "PyEval_RestoreThread");
+    Dl_info info;
+    ElfW(Sym) *symbol = NULL;
+    if (function != NULL && dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL) {
+        ct.restore_from = (uintptr_t)function;
+        ct.restore_to = ct.restore_from + symbol->st_size;
+    }
+}
+
+/* Everything that asks the loader is done here: later, another thread may hold its lock for a long time. */
 static bool find_python(void)
 {
     const char *(*version)(void);
@@ -86,6 +98,7 @@ static bool find_python(void)
     unsigned major = 0, minor = 0, micro = 0;
     sscanf(text, "%u.%u.%u", &major, &minor, &micro);
     ct_stacks_start(text, major << 24 | minor << 16 | micro << 8);
+    find_restore();
     /* Without a GIL there is no first GIL event to wait for. */
     ct.learned = strstr(text, "free-threading") != NULL;
     return true;
@@ -140,5 +153,6 @@ __attribute__((constructor)) static void start(void)
         ct.mode = CT_MODE_FOREIGN;
     }
     ct_process_start();
+    dlerror();   /* a function that this libc lacks is no error of the program's */
     errno = saved;
 }

@@ -66,6 +66,7 @@ struct ct_global {
     uint32_t creator_tid;
     uint32_t start_method;
     uintptr_t text_from, text_to;  /* code of the Python runtime */
+    uintptr_t restore_from, restore_to;   /* code of PyEval_RestoreThread, 0 = not known */
     bool static_python;            /* it lies in the executable */
     uint64_t min_span_ns, first_min_span_ns, window_max_ns, stack_ns;
     uint64_t max_bytes;

@@ -12,7 +12,7 @@
 static struct ct_layout layout;
 static bool usable;
 static void *(*this_thread_state)(void);
-static uintptr_t code_type;
+static uintptr_t code_type, py_runtime;
 
 /* Offsets from the headers of each version; they do not change within one. */
 static const struct ct_layout layout_311 = {
@@ -40,6 +40,7 @@ void ct_stacks_start(const char *version, uint32_t hex)
     void *thread_state = dlsym(RTLD_DEFAULT, "PyGILState_GetThisThreadState");
     memcpy(&this_thread_state, &thread_state, sizeof thread_state);
     code_type = (uintptr_t)dlsym(RTLD_DEFAULT, "PyCode_Type");
+    py_runtime = (uintptr_t)dlsym(RTLD_DEFAULT, "_PyRuntime");
     usable = sizeof(void *) == 8 && thread_state != NULL && code_type != 0 && strstr(version, "free-threading") == NULL;
     switch (hex >> 16) {
     case 0x030b: layout = layout_311; break;
@@ -54,7 +55,7 @@ void ct_stacks_header(struct ct_header *header)
     header->python_hex = python.hex;
     memcpy(header->python_version, python.version, sizeof header->python_version);
     header->code_type = code_type;
-    header->py_runtime = (uint64_t)(uintptr_t)dlsym(RTLD_DEFAULT, "_PyRuntime");
+    header->py_runtime = py_runtime;
     if (usable)
         header->layout = layout;
     else
