@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from concurtrace.model.report import Report
-from concurtrace.units import share_text, size_text, time_text
+from concurtrace.model.report import HotFunction, HotLine, Report
+from concurtrace.units import count_text, share_text, size_text, time_text
 
 from ..._facts import Fact, facts, function_time_ns
 from ..._places import Origin, Places, name_of
@@ -81,10 +81,13 @@ def _pointers(report: Report) -> list[Pointer]:
     """Point at the most expensive function, line and memory line."""
     places = Places.of(report)
     found = [_function(report, places)] if function_time_ns(report) else []
-    line = next(iter(report.hot.lines), None)
+    line = _line(report, places)
     if line is not None and line.time_ns:
         where = places.line(line.file, line.line)
-        text = f"The line that took most is {where}: {time_text(line.time_ns)}, calls included."
+        text = (
+            f"The line that took most in {_name(line.function)} is {where}:"
+            f" {time_text(line.time_ns)} in {count_text(line.hits)} hits."
+        )
         found.append(Pointer(text, "source"))
     grown = next(iter(report.hot.memory_lines), None)
     if grown is not None and grown.increment_bytes > 0:
@@ -95,10 +98,27 @@ def _pointers(report: Report) -> list[Pointer]:
     return found
 
 
+def _own(report: Report, places: Places) -> HotFunction | None:
+    """The hottest function of the target's own code."""
+    hot = report.hot.functions
+    return next((one for one in hot if places.origin(one.function) is Origin.OWN), None)
+
+
+def _line(report: Report, places: Places) -> HotLine | None:
+    """The hottest line of the hottest own function, or of all: a line includes what it calls."""
+    own = _own(report, places)
+    inside = [
+        one
+        for one in report.hot.lines
+        if own and (one.file, one.function) == (own.function.file, own.function.name)
+    ]
+    return next(iter(inside or report.hot.lines), None)
+
+
 def _function(report: Report, places: Places) -> Pointer:
     """Point at the hottest function of the target's own code, if it matters, else at any."""
     hot, whole = report.hot.functions, function_time_ns(report)
-    own = next((one for one in hot if places.origin(one.function) is Origin.OWN), hot[0])
+    own = _own(report, places) or hot[0]
     chosen, which = own, "Of the target's own functions, "
     if own.own_ns < _MATTERS * whole:
         chosen, which = hot[0], "Of all functions, "

@@ -53,6 +53,20 @@ class TestOverview:
         assert [one.section for one in view.pointers] == ["functions", "source", "source"]
         assert "fetch" in view.pointers[0].text
 
+    def test_the_line_is_one_of_the_hottest_function(self) -> None:
+        caller = builders.lines({5: (1, 500)}, name="main").lines
+        inner = builders.lines({4: (10, 90)}, name="fetch").lines
+        assert caller is not None
+        assert inner is not None
+        recording = replace(
+            builders.functions(function_table({"fetch": (10, 90, 90), "main": (1, 1, 91)})),
+            lines=replace(caller, tables=caller.tables + inner.tables),
+        )
+        view = overview.build(report(recording=recording)).view
+        assert view.pointers[1].text == (
+            "The line that took most in fetch is crawl.py:4: 90.0 ms in 10 hits."
+        )
+
     def test_doubts_come_before_the_numbers(self) -> None:
         busy = one_pass("baseline", 100, competing_load=0.4)
         view = overview.build(report(busy)).view
