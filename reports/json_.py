@@ -216,7 +216,7 @@ def _cores(report: Report) -> list[Object] | None:
             "core": number,
             "busy": busy[number] if number < len(busy) else None,
             "target": by_core[number].target if number in by_core else 0.0 if used else None,
-            "ran": _wait_states.core_users(by_core[number]) if number in by_core else [],
+            **({"ran": _wait_states.core_users(by_core.get(number))} if used else {}),
         }
         for number in sorted({*range(len(busy)), *by_core})
     ]

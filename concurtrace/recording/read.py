@@ -100,7 +100,7 @@ class _Reader:
         self._tell_losses()
         self.files.clear()
         stacks = self.stacks.finish()
-        refiner = Refiner(stacks)
+        refiner = Refiner(stacks, self.objects)
         for one in drafts:
             for part in one.parts:
                 refiner.refine(part)

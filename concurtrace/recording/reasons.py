@@ -5,6 +5,7 @@ its mechanism: a thread in ``Queue.get`` waits for an item, whatever lock or pip
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from concurtrace.model.recording import Function
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import SpanFlag, Spans, Stacks
+from concurtrace.model.trace import SpanFlag, Spans, Stacks, WaitObject
 
 
 class Reach(Enum):
@@ -126,6 +127,12 @@ def standard_module(file: str) -> str | None:
     return None if match is None else match.group(1) or "frozen"
 
 
+def _tells_of_an_end(function: Function) -> bool:
+    """Whether a function makes the lock that a thread holds until it ends (up to 3.12)."""
+    is_threading = standard_module(function.file) == "threading"
+    return is_threading and function.name == "Thread._set_tstate_lock"
+
+
 class _Kind(Enum):
     """What a function means for the waits of those it calls."""
 
@@ -171,8 +178,12 @@ def waited_in(stacks: Stacks) -> list[Primitive | None]:
 class Refiner:
     """Replaces the states and reasons of waits by those of the primitives waited in."""
 
-    def __init__(self, stacks: Stacks) -> None:
+    def __init__(self, stacks: Stacks, objects: Sequence[WaitObject] = ()) -> None:
         waits = waited_in(stacks)
+        ends = np.array([_tells_of_an_end(function) for function in stacks.functions])
+        made = np.array([one.created_stack for one in objects] or [0], np.uint32)
+        # Waits too short for a stack of their own still name the lock.
+        self._joins = ends[stacks.code[made]]
         told = State.CONDITION_WAIT.code
         self._state = np.array([w.state.code if w else told for w in waits], np.uint8)
         self._reason = np.array([w.reason.code if w else 0 for w in waits], np.uint8)
@@ -192,4 +203,7 @@ class Refiner:
         changed |= io & (state == State.IO_WAIT.code)
         spans.state[changed] = self._state[stack[changed]]
         spans.reason[changed] = self._reason[stack[changed]]
-        return changed
+        joins: NDArray[np.bool_] = self._joins[spans.object] & (state == State.LOCK_WAIT.code)
+        spans.state[joins] = State.CONDITION_WAIT.code
+        spans.reason[joins] = Reason.JOIN.code
+        return changed | joins

@@ -369,3 +369,17 @@ def test_what_the_recorder_gave_up_is_a_loss(tmp_path: Path) -> None:
         "4 threads of process 10",
     ]
     assert trace.min_span_ns == (1000, 64_000)
+
+
+def test_a_short_wait_for_a_thread_to_end_is_told_by_its_lock(tmp_path: Path) -> None:
+    made = ProcessFile(10)
+    stack = made.frames(1, ("/usr/lib/python3.11/threading.py", "Thread._set_tstate_lock", 1020))
+    made.thing(1, 1, 77, created_stack=stack).thing(2, 1, 78)
+    made.thread(10).span(writer.LOCK_WAIT, 3 * US, thing=1).span(writer.LOCK_WAIT, 3 * US, thing=2)
+    made.end().write(tmp_path)
+    trace = read_trace(tmp_path)
+    check(trace)
+    assert [row[2:] for row in trace.spans.rows()] == [
+        (State.CONDITION_WAIT, Reason.JOIN),
+        (State.LOCK_WAIT, Reason.NONE),
+    ]
