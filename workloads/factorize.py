@@ -28,6 +28,7 @@ WORKLOAD = Workload(
                   presets={"tiny": 2}),
         START_METHOD,
     ),
+    expects={"threads": ("gil-saturation",)},
 )
 
 

@@ -1,6 +1,7 @@
 """The crawler against its site: what is asked for, in which order, and what goes wrong how."""
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -17,7 +18,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
 
 import psutil
 import pytest
@@ -213,17 +213,18 @@ def test_a_site_that_is_not_there_is_an_error_with_its_url(mode: str, tmp_path: 
 
 
 class _HangsUp(socketserver.StreamRequestHandler):
-    """Answers ``/`` with links to many pages, and hangs up on ``/page/3``."""
+    """Answers ``/`` with links to many pages, hangs up on ``/page/3``, and notes what is asked."""
 
     body = b"".join(b'<a href="/page/%d">x</a>' % number for number in range(30))
-    asked: ClassVar[list[str]] = []
+    notes = Path()
 
     def handle(self) -> None:
         while line := self.rfile.readline():
             path = line.split()[1].decode()
             while self.rfile.readline().strip():
                 pass
-            self.asked.append(path)
+            with self.notes.open("a") as notes:
+                notes.write(f"{path}\n")
             if path == "/page/3":
                 return
             head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n"
@@ -231,23 +232,26 @@ class _HangsUp(socketserver.StreamRequestHandler):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_connection_that_breaks_ends_the_crawl_with_the_url(mode: str) -> None:
-    _HangsUp.asked.clear()
+def test_a_connection_that_breaks_ends_the_crawl_with_the_url(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_HangsUp, "notes", tmp_path / "asked")
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _HangsUp) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        site = f"http://127.0.0.1:{server.server_address[1]}"
-        try:
-            with pytest.raises(pages.FetchError) as caught:
-                crawl(mode, work(site, workers=1))
-        finally:
-            server.shutdown()
-            thread.join()
+        # In a process of its own: a mode may fork, which a process with threads had better not.
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=server.serve_forever, daemon=True)
+        process.start()
+    site = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        with pytest.raises(pages.FetchError) as caught:
+            crawl(mode, work(site, workers=1))
+    finally:
+        process.kill()
+        process.join()
     assert caught.value.url == f"{site}/page/3"
     # It ended there: nothing of the rest was asked for.
-    assert list(dict.fromkeys(_HangsUp.asked)) == [
-        "/", "/page/0", "/page/1", "/page/2", "/page/3",
-    ]
+    asked = (tmp_path / "asked").read_text().split()
+    assert list(dict.fromkeys(asked)) == ["/", "/page/0", "/page/1", "/page/2", "/page/3"]
 
 
 def _fail(html: str) -> pages.Content:

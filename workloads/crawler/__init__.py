@@ -46,6 +46,7 @@ WORKLOAD = Workload(
                   choices=("bs4", "stdlib", "lexbor")),
         START_METHOD,
     ),
+    expects={"sequential": ("unoverlapped-io",)},
 )
 
 
