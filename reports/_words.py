@@ -234,7 +234,7 @@ def _lost(recording: Recording) -> list[Note]:
         for loss in losses:
             together.setdefault((name, loss.reason), []).append(loss.what)
     return [
-        Note(NoteKind.LOSS, name, _shown(f"{_some(what)} not in it: {reason}"))
+        Note(NoteKind.LOSS, f"{name}, lost", _shown(f"{_some(what)}: {reason}"))
         for (name, reason), what in together.items()
     ]
 
@@ -242,10 +242,10 @@ def _lost(recording: Recording) -> list[Note]:
 def _some(names: list[str]) -> str:
     names = list(dict.fromkeys(names))
     if len(names) == 1:
-        return f"{names[0]} is"
+        return names[0]
     if len(names) <= _LOSSES_NAMED:
-        return f"{', '.join(names[:-1])} and {names[-1]} are"
-    return f"{', '.join(names[:_LOSSES_NAMED])} and {len(names) - _LOSSES_NAMED} more are"
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:_LOSSES_NAMED])} and {len(names) - _LOSSES_NAMED} more"
 
 
 def _losses(recording: Recording) -> list[tuple[str, tuple[Loss, ...]]]:
@@ -255,6 +255,7 @@ def _losses(recording: Recording) -> list[tuple[str, tuple[Loss, ...]]]:
         ("memory", recording.memory_lines),
         ("memory", recording.memory),
         ("timeline", recording.timeline),
+        ("states", recording.trace),
     )
     return [(name, part.losses) for name, part in parts if part is not None]
 
@@ -265,6 +266,7 @@ def _texts(recording: Recording) -> list[tuple[str, tuple[str, ...]]]:
         ("lines", recording.lines),
         ("memory", recording.memory_lines),
         ("timeline", recording.timeline),
+        ("states", recording.trace),
     )
     return [(name, part.notes) for name, part in parts if part is not None]
 

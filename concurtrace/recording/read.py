@@ -30,13 +30,16 @@ from concurtrace.recording.shared import Shared, read_shared
 from concurtrace.recording.spans import Numbering, decode
 from concurtrace.recording.tables import StackTable
 from concurtrace.recording.threads import Draft
+from concurtrace.recording.watch import read_watch
+from concurtrace.units import time_text
 
 
 @dataclass(frozen=True)
 class Context:
     """What is known of a recording from elsewhere.
 
-    ``until_ns`` is when the launcher stopped watching; ``on_core`` comes from switch records.
+    ``until_ns`` is when the launcher stopped watching; ``on_core`` stands in for what a watcher
+    would have left.
     """
 
     known: tuple[KnownProcess, ...] = ()
@@ -62,6 +65,8 @@ class _Reader:
         self.shared = self._shared(folder)
         self.stacks = StackTable()
         self.objects: list[WaitObject] = [WaitObject(ObjectKind.OTHER, 0, 0)]
+        self.watch = read_watch(folder, self.stacks)
+        self.losses += self.watch.losses
 
     def _open(self, paths: Iterable[Path]) -> list[ProcessFile]:
         found, refused = [], []
@@ -115,10 +120,22 @@ class _Reader:
             folds=Folds.joined([folds for one in drafts for folds in one.folds]),
             stacks=stacks,
             objects=tuple(self.objects),
-            on_core=self.context.on_core,
+            on_core=self.on_core,
+            readings=self.watch.readings,
+            samples=self.watch.samples,
             gil=self.has_gil,
             min_span_ns=self.thresholds,
             losses=tuple(self.losses),
+            notes=self._notes(),
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        first, now = self.thresholds
+        if now <= first:
+            return ()
+        return (
+            f"The recording neared its size limit: from some time on spans under {time_text(now)}"
+            f" ({time_text(first)} at the start) were kept as sums only. Totals are exact.",
         )
 
     def _image(self, process: int, life: Life, file: ProcessFile, row: int) -> list[Draft]:
@@ -155,7 +172,7 @@ class _Reader:
         return table
 
     def _lay_over(self, drafts: list[Draft]) -> None:
-        on_core = self.context.on_core
+        on_core = self.on_core
         if on_core is not None:
             tids = on_core.tid
             for one in drafts:
@@ -168,6 +185,10 @@ class _Reader:
             # One at a time: the old parts are gone before the next is split.
             for number, part in enumerate(one.parts):
                 one.parts[number] = cores.split_woken(part, releases)
+
+    @property
+    def on_core(self) -> OnCore | None:
+        return self.watch.on_core if self.context.on_core is None else self.context.on_core
 
     @property
     def has_gil(self) -> bool:
