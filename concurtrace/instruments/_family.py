@@ -14,6 +14,7 @@ from pathlib import Path
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _CPUCLOCK_SCHED = 2
+_MOST_BYTES = 1 << 16
 _KERNEL_LISTS_CHILDREN = Path("/proc/thread-self/children").exists()  # CONFIG_PROC_CHILDREN
 
 
@@ -65,7 +66,7 @@ class Family:
 
     def _look(self, pid: int) -> Seen | None:
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+            stat = _read(f"/proc/{pid}/stat").decode("utf-8", "replace")
         except OSError:
             return None
         # proc(5): pid (name) state ppid …; the name may hold anything, parentheses too.
@@ -87,9 +88,9 @@ def children(pid: int) -> list[int]:
         return _children_by_scan(pid)
     found: list[int] = []
     with contextlib.suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
+        for thread in os.scandir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError):
-                found.extend(map(int, (thread / "children").read_bytes().split()))
+                found.extend(map(int, _read(thread.path + "/children").split()))
     return found
 
 
@@ -117,9 +118,9 @@ def switches(pid: int) -> dict[int, tuple[int, int]]:
     """Read the voluntary and involuntary context switches of each living thread of a process."""
     found = {}
     with contextlib.suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
+        for thread in os.scandir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError):
-                status = (thread / "status").read_bytes()
+                status = _read(thread.path + "/status")
                 found[int(thread.name)] = (
                     _field(status, b"\nvoluntary_ctxt_switches:"),
                     _field(status, b"\nnonvoluntary_ctxt_switches:"),
@@ -134,7 +135,16 @@ def _field(status: bytes, label: bytes) -> int:
 def command_line(pid: int) -> str:
     """Read what a process was started with, in one line; empty if it is gone."""
     try:
-        parts = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        parts = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
     except OSError:
         return ""
     return b" ".join(parts).decode("utf-8", "replace")
+
+
+def _read(path: str) -> bytes:
+    # A third of the time that pathlib takes, and this is most of what a sample costs.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, _MOST_BYTES)
+    finally:
+        os.close(handle)

@@ -26,8 +26,9 @@ SUFFIX = ".samples.jsonl"
 _FORMAT = 1
 _SLOWEST_NS = 640_000_000
 _SAMPLES_PER_INTERVAL = 1500
-_PAUSE_PER_COST = 24
-"""Sampling takes at most one 25th of one core."""
+_PAUSE_PER_COST = 32
+"""Sampling takes at most 3 % of one core."""
+_SMOOTHING = 8
 _SETTLED = 5
 """A process may still exec into its own program until it was seen this often."""
 
@@ -89,13 +90,14 @@ class _Sampler(threading.Thread):
 
     def run(self) -> None:
         """Take sample after sample, as a thread."""
-        interval_ns, count, cost_ns = INTERVAL_NS, 0, 0
+        interval_ns, count, usual_ns = INTERVAL_NS, 0, 0
         with self._keeping_error():
             while self.error is None:
-                pause_ns = max(interval_ns - cost_ns, _PAUSE_PER_COST * cost_ns)
+                pause_ns = max(interval_ns - usual_ns, _PAUSE_PER_COST * usual_ns)
                 if self._finished.wait(pause_ns / 1e9):
                     break
-                cost_ns = self._sample()
+                # Every tenth sample or so costs ten times the others.
+                usual_ns += (self._sample() - usual_ns) // _SMOOTHING
                 count += 1
                 if count % _SAMPLES_PER_INTERVAL == 0:
                     interval_ns = min(2 * interval_ns, _SLOWEST_NS)

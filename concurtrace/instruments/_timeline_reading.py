@@ -166,12 +166,12 @@ def _losses(traced: Iterable[_Traced]) -> Iterator[Loss]:
             yield Loss(f"thread {thread} of {one.name}", "it was started before the work, untraced")
         if one.trace.overflow:
             yield Loss(
-                f"the oldest calls of {one.name}",
-                f"they came faster than the {count_text(one.about.capacity)} events that are kept",
+                f"the beginning of {one.name}",
+                f"calls came faster than the {count_text(one.about.capacity)} that are kept",
             )
         if not one.trace.complete:
             yield Loss(
-                f"calls of {one.name} from some moment on",
+                f"the rest of {one.name}",
                 "viztracer met a return that it could not pair with a call, and stopped",
             )
 

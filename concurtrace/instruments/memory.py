@@ -29,8 +29,7 @@ LINE_BUDGET = 20_000
 """Lines per function and process that are measured: at some 10 microseconds, 0.2 seconds."""
 SUFFIX = ".json"
 FORMAT = 1
-_SHARES_PER_COST = 24
-_SHARES_INTERVAL_NS = 100_000_000
+_SHARES_PAUSE_PER_COST = 64
 _COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
@@ -130,19 +129,23 @@ class _Sampler:
 
     def __init__(self) -> None:
         self._processes: dict[int, Any] = {}
-        self._next_shares_ns: dict[int, int] = {}
+        self._shares_read_ns: dict[int, int] = {}
+        self._next_shares_ns = 0
 
     def take(self, members: list[tuple[int, Seen]]) -> Line:
-        """Read every process; USS and PSS less often, the kernel walks all pages for them."""
-        rows = []
+        """Read every process; USS and PSS of one at a time, the kernel walks all pages for them."""
         now_ns = time.monotonic_ns()
-        for number, seen in members:
-            row = self._row(number, seen)
-            if row is not None:
-                rows.append(row)
+        longest_ago = None
+        if now_ns >= self._next_shares_ns:
+            longest_ago = min((self._shares_read_ns.get(one, 0), one) for one, _ in members)[1]
+        rows = [
+            row
+            for number, seen in members
+            if (row := self._row(number, seen, with_shares=number == longest_ago)) is not None
+        ]
         return {"at_ns": now_ns, "memory": rows}
 
-    def _row(self, number: int, seen: Seen) -> list[int | None] | None:
+    def _row(self, number: int, seen: Seen, *, with_shares: bool) -> list[int | None] | None:
         import psutil
 
         try:
@@ -150,24 +153,23 @@ class _Sampler:
             if process is None:
                 process = self._processes[number] = psutil.Process(seen.identity.pid)
             rss = int(process.memory_info().rss)
-            # Its pages are gone while it waits to be reaped.
-            return [number, rss, *self._shares(number, process)] if rss else None
+            if not rss:
+                return None  # it waits to be reaped
+            return [number, rss, *(self._shares(number, process) if with_shares else (None, None))]
         except psutil.NoSuchProcess:
             return None
 
     def _shares(self, number: int, process: Any) -> tuple[int | None, int | None]:
         import psutil
 
-        if time.monotonic_ns() < self._next_shares_ns.get(number, 0):
-            return None, None
         started_ns = time.thread_time_ns()
         shares: tuple[int | None, int | None] = (None, None)
         with suppress(psutil.AccessDenied):
             info = process.memory_full_info()
             shares = int(info.uss), int(info.pss)
         cost_ns = time.thread_time_ns() - started_ns
-        pause_ns = max(_SHARES_INTERVAL_NS, _SHARES_PER_COST * cost_ns)
-        self._next_shares_ns[number] = time.monotonic_ns() + pause_ns
+        self._shares_read_ns[number] = time.monotonic_ns()
+        self._next_shares_ns = self._shares_read_ns[number] + _SHARES_PAUSE_PER_COST * cost_ns
         return shares
 
 
