@@ -133,10 +133,11 @@ class _Reader:
         first, now = self.thresholds
         if now <= first:
             return ()
-        return (
+        told = (
             f"The recording neared its size limit: from some time on spans under {time_text(now)}"
-            f" ({time_text(first)} at the start) were kept as sums only. Totals are exact.",
+            f" ({time_text(first)} at the start) were kept as sums only. Totals are exact."
         )
+        return (told,)
 
     def _image(self, process: int, life: Life, file: ProcessFile, row: int) -> list[Draft]:
         """Decode one process file into drafts of its threads, the first of which gets ``row``."""
