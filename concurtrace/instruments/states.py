@@ -58,7 +58,12 @@ class States(Instrument):
         found = library()
         if found is None:
             return {}
+        from concurtrace.instruments._watcher import SHARE
+        from concurtrace.instruments._watcher import library as watcher
+
         settings = {"max_bytes": MAX_BYTES, **options}
+        if watcher() is not None:
+            settings["max_bytes"] -= settings["max_bytes"] // SHARE
         return {
             "LD_PRELOAD": preload(plain_path(found.resolve())),
             "CONCURTRACE_STATES_DIR": str(plain_path(out.resolve())),
@@ -96,7 +101,9 @@ class States(Instrument):
             from concurtrace.instruments._estimate import estimating
 
             return estimating(pid, out)
-        return contextlib.nullcontext()
+        from concurtrace.instruments._watcher import SHARE, watching
+
+        return watching(pid, out, options, int(options["max_bytes"]) // SHARE)
 
     def read(self, out: Path, options: Options) -> Recording:
         """Decode what the recorder (or the estimate) left."""

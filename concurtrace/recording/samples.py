@@ -1,0 +1,150 @@
+"""Python stacks of running threads, from the samples that the watcher took."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.model.recording import Function, Loss
+from concurtrace.model.states import State
+from concurtrace.model.trace import NO_CORE, Samples
+from concurtrace.recording.tables import LocalStacks, StackTable, translate
+from concurtrace.recording.watched import HeadFlag, Kind, read_head, read_table
+
+_ON_CPU, _CPU_KNOWN = 2, 4
+_STRING, _CODE, _STACK, _IMAGE = 1, 2, 3, 4
+_NAME = struct.Struct("<II")
+_PAIR = struct.Struct("<II")
+_FOUR = struct.Struct("<IIII")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the sampling went: times in nanoseconds, counts of ticks and samples.
+
+    A tick looks at all threads; ``late`` ones came more than half an interval late, ``missed``
+    ones never. ``torn`` samples were given up because the thread ran on while it was read.
+    """
+
+    interval_ns: int
+    ticks: int
+    late: int
+    missed: int
+    samples: int
+    torn: int
+    failed: int
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRead:
+    """Samples in order of time; ``weights_ns`` is the time that each of them stands for."""
+
+    samples: Samples
+    weights_ns: NDArray[np.int64]
+    sampling: Sampling
+    losses: tuple[Loss, ...] = ()
+
+
+def read_samples(folder: Path, stacks: StackTable) -> SampleRead:
+    """Decode the samples of a folder, adding their stacks to a trace's table.
+
+    UnreadableError if the tables are damaged. A thread that was off its core at the moment counts
+    as RUNNABLE: it held what it held, and ran on nothing.
+    """
+    items = read_table(folder, Kind.SAMPLES).items
+    names = _Names()
+    names.read(read_table(folder, Kind.NAMES).items.tobytes())
+    rows = stacks.add(names.stacks)
+    ordered = items[np.argsort(items["time_ns"], kind="stable")]
+    on_cpu = (ordered["flags"] & _ON_CPU) != 0
+    off_cpu = ((ordered["flags"] & _CPU_KNOWN) != 0) & ~on_cpu
+    samples = Samples(
+        ordered["time_ns"].astype(np.int64),
+        ordered["tid"].astype(np.uint32),
+        np.where(off_cpu, State.RUNNABLE.code, ordered["state"]).astype(np.uint8),
+        np.where(on_cpu, ordered["cpu"].astype(np.int16), NO_CORE).astype(np.int16),
+        translate(rows, ordered["stack"].astype(np.uint32)),
+    )
+    head = read_head(folder)
+    return SampleRead(
+        samples,
+        ordered["gap_ns"].astype(np.int64),
+        _sampling(head),
+        (*_losses(head), *names.losses()),
+    )
+
+
+def _sampling(head: Any) -> Sampling:
+    return Sampling(
+        interval_ns=int(head["interval_ns"]),
+        ticks=int(head["ticks"]),
+        late=int(head["ticks_late"]),
+        missed=int(head["ticks_missed"]),
+        samples=int(head["samples"]),
+        torn=int(head["samples_torn"]),
+        failed=int(head["samples_failed"]),
+    )
+
+
+def _losses(head: Any) -> Iterator[Loss]:
+    if int(head["flags"]) & HeadFlag.NO_READ:
+        yield Loss(
+            "Python stacks of running threads",
+            "reading the target's memory is not permitted here (ptrace_scope, seccomp)",
+        )
+    elif int(head["images_blind"]):
+        what = f"Python stacks of running threads of {int(head['images_blind'])} processes"
+        yield Loss(what, "the layout of their Python is not known")
+    # A few always are, and change no share that a report shows.
+    if int(head["samples_torn"]) * 100 > int(head["samples"]):
+        what = f"{int(head['samples_torn'])} samples of running threads"
+        yield Loss(what, "the thread ran on while its stack was read")
+    if int(head["samples_failed"]):
+        what = f"{int(head['samples_failed'])} samples of running threads"
+        yield Loss(what, "the process was gone")
+    if int(head["samples_dropped"]):
+        what = f"{int(head['samples_dropped'])} samples of running threads"
+        yield Loss(what, "the size limit was reached")
+
+
+@dataclass
+class _Names:
+    """The interned names while they are being read; what is damaged is left out and counted."""
+
+    stacks: LocalStacks = field(default_factory=LocalStacks)
+    strings: dict[int, str] = field(default_factory=dict)
+    damaged: int = 0
+
+    def read(self, content: bytes) -> None:
+        at = 0
+        while at + _NAME.size <= len(content):
+            kind, size = _NAME.unpack_from(content, at)
+            if size < _NAME.size or size % 8 or at + size > len(content):
+                self.damaged += 1
+                return
+            try:
+                self._record(kind, content[at + _NAME.size : at + size])
+            except (struct.error, KeyError):
+                self.damaged += 1
+            at += size
+
+    def _record(self, kind: int, body: bytes) -> None:
+        if kind == _STRING:
+            number, length = _PAIR.unpack_from(body)
+            self.strings[number] = body[_PAIR.size : _PAIR.size + length].decode(errors="replace")
+        elif kind == _CODE:
+            number, title, file, line = _FOUR.unpack_from(body)
+            self.stacks.functions[number] = Function(self.strings[file], line, self.strings[title])
+        elif kind == _STACK:
+            number, parent, code, line = _FOUR.unpack_from(body)
+            self.stacks.frames[number] = (parent, code, line)
+        elif kind != _IMAGE:
+            self.damaged += 1
+
+    def losses(self) -> Iterator[Loss]:
+        if self.damaged:
+            yield Loss("names in sampled stacks", f"parts of the file are damaged ({self.damaged})")
