@@ -154,7 +154,7 @@ class Mode:
     @property
     def install_hint(self) -> str:
         """What to give to ``pip install`` for its imports."""
-        return f'"concurtrace[{self.extra}]"' if self.extra else " ".join(self.imports)
+        return f'"concurtrace[{self.extra}]"' if self.extra else "--upgrade concurtrace"
 
 
 SEED = Parameter("seed", 42, "what the input is generated from", 0, 2**31 - 1)

@@ -213,7 +213,7 @@ class Launcher:
             error = ended.how if not is_workload else f"{ended.how}, without a result"
         return Execution(
             wall_ns=answer.get("wall_ns", ended.wall_ns),
-            cpu_ns=answer.get("cpu_ns", ended.cpu_ns),
+            cpu_ns=answer.get("cpu_ns", ended.cpu_ns) + ended.unwaited_cpu_ns,
             start_ns=answer.get("start_ns", ended.start_ns),
             exit_code=ended.exit_code,
             signal=ended.signal,

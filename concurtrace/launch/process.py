@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -36,6 +37,8 @@ class Leftovers(Enum):
 class Ended:
     """How a child ended; times in nanoseconds, CPU time of it and of its waited descendants.
 
+    ``unwaited_cpu_ns`` is the CPU time of descendants that it did not wait for (the children of a
+    forkserver), as far as they have ended.
     ``leftovers`` are the processes that still ran when it had ended.
     """
 
@@ -44,6 +47,7 @@ class Ended:
     start_ns: int
     wall_ns: int
     cpu_ns: int
+    unwaited_cpu_ns: int
     timed_out: bool
     leftovers: tuple[int, ...]
 
@@ -97,15 +101,21 @@ class Child:
             end_ns = time.monotonic_ns()
         code = os.waitstatus_to_exitcode(status)
         child.returncode = code  # Popen must not wait for it again
+        left_running, left_cpu_ns = _settle_leftovers(ours, self.leftovers)
         return Ended(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
             start_ns=start_ns,
             wall_ns=end_ns - start_ns,
-            cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9),
+            cpu_ns=_cpu_ns(usage),
+            unwaited_cpu_ns=left_cpu_ns,
             timed_out=not in_time and not interrupts.insisted,
-            leftovers=_settle_leftovers(ours, self.leftovers),
+            leftovers=left_running,
         )
+
+
+def _cpu_ns(usage: resource.struct_rusage) -> int:
+    return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
 def _wait(pid: int, start_ns: int, time_limit_s: float | None, interrupts: Interrupts) -> bool:
@@ -171,9 +181,13 @@ def _let_end(processes: list[psutil.Process]) -> None:
         time.sleep(0.01)
 
 
-def _settle_leftovers(ours: set[int], wanted: Leftovers) -> tuple[int, ...]:
-    """Reap what the target left behind; stop what still runs, or leave it, and name it."""
+def _settle_leftovers(ours: set[int], wanted: Leftovers) -> tuple[tuple[int, ...], int]:
+    """Reap what the target left behind; stop what still runs, or leave it.
+
+    Returns the pids of what still ran, and the CPU time of what was reaped.
+    """
     running: set[int] = set()
+    cpu_ns = 0
     # What is stopped may have children of its own, which then become ours.
     for _ in range(10):
         left = [one for one in psutil.Process().children() if one.pid not in ours | running]
@@ -187,5 +201,5 @@ def _settle_leftovers(ours: set[int], wanted: Leftovers) -> tuple[int, ...]:
                     continue
                 _stop_tree(one.pid)
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(one.pid, 0)
-    return tuple(sorted(running))
+                cpu_ns += _cpu_ns(os.wait4(one.pid, 0)[2])
+    return tuple(sorted(running)), cpu_ns
