@@ -61,6 +61,12 @@ class Note:
     about: str
     text: str
 
+    @property
+    def sentence(self) -> str:
+        """The note by itself, where nothing beside it tells its kind."""
+        lost = ", lost" if self.kind is NoteKind.LOSS else ""
+        return f"{self.about}{lost}: {self.text}"
+
 
 def subject(target: Target) -> str:
     """Name the target, as the subject of a sentence."""
@@ -234,7 +240,7 @@ def _lost(recording: Recording) -> list[Note]:
         for loss in losses:
             together.setdefault((name, loss.reason), []).append(loss.what)
     return [
-        Note(NoteKind.LOSS, f"{name}, lost", _shown(f"{_some(what)}: {reason}"))
+        Note(NoteKind.LOSS, name, _shown(f"{_some(what)}: {reason}"))
         for (name, reason), what in together.items()
     ]
 

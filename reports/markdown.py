@@ -32,7 +32,7 @@ class Markdown:
             blocks.append(_functions(report))
         said_of_numbers = notes(report)[:_SHOWN]
         if said_of_numbers:
-            blocks.append("\n".join(f"- {_text(f'{n.about}: {n.text}')}" for n in said_of_numbers))
+            blocks.append("\n".join(f"- {_text(n.sentence)}" for n in said_of_numbers))
         return "\n\n".join(blocks) + "\n"
 
 

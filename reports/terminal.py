@@ -152,7 +152,7 @@ def _notes(report: Report) -> list[str]:
         return []
     lines = ["About these numbers"]
     for note in found[:_NOTES_SHOWN]:
-        lines.extend(_wrapped(f"{note.about}: {note.text}", "  - ", indent="    "))
+        lines.extend(_wrapped(note.sentence, "  - ", indent="    "))
     if len(found) > _NOTES_SHOWN:
         lines.append(f"  - and {len(found) - _NOTES_SHOWN} more: see the HTML report")
     return lines

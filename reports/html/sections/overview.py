@@ -60,7 +60,7 @@ def build(report: Report) -> Section:
 def _warnings(report: Report) -> tuple[str, ...]:
     """Say what makes the numbers doubtful or incomplete, before anybody relies on them."""
     found = [note for note in notes(report) if note.kind is not NoteKind.READING]
-    shown = [f"{_capital(note.about)}: {note.text}." for note in found[:_LISTED]]
+    shown = [f"{_capital(note.sentence)}." for note in found[:_LISTED]]
     if len(found) > _LISTED:
         shown.append(f"And {len(found) - _LISTED} more things are missing or doubtful.")
     return tuple(shown)

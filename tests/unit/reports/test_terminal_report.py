@@ -30,7 +30,7 @@ def test_everything_that_was_recorded_is_summed_up() -> None:
         "Hottest functions",
         "page = download(url)",
         "+12.50",
-        "process Process-2 (102) is not in it: it was killed before it could write",
+        "functions, lost: process Process-2 (102): it was killed before it could write",
         "calls of coroutines count every resumption",
     ):
         assert part in text

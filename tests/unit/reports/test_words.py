@@ -165,9 +165,9 @@ def test_notes_come_as_losses_doubts_and_how_to_read() -> None:
 @pytest.mark.parametrize(
     ("many", "text"),
     [
-        (1, "worker 0 is not in it: killed"),
-        (3, "worker 0, worker 1 and worker 2 are not in it: killed"),
-        (8, "worker 0, worker 1, worker 2 and 5 more are not in it: killed"),
+        (1, "worker 0: killed"),
+        (3, "worker 0, worker 1 and worker 2: killed"),
+        (8, "worker 0, worker 1, worker 2 and 5 more: killed"),
     ],
 )
 def test_losses_of_one_reason_are_told_together(many: int, text: str) -> None:
