@@ -15,10 +15,18 @@ T = TypeVar("T")
 
 
 def write_json(path: Path, document: Document) -> None:
-    """Write a file whole or not at all, whatever kills this process meanwhile."""
+    """Write a file whole or not at all, whatever kills this process meanwhile.
+
+    OSError if it can't be written.
+    """
     part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        # Where the disk is full, this is what filled it.
+        part.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path, format_number: int) -> Document:

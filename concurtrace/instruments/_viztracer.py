@@ -26,6 +26,7 @@ from viztracer import VizTracer
 from concurtrace.instruments.timeline import MARK
 from concurtrace.on_import import on_import
 
+_LAST = b"}}"
 _CHECK_S = 0.005
 _HALVINGS = 16
 _FIRST_US, _FACTOR = 1.0, 2.0
@@ -66,11 +67,13 @@ class Recorder:
         """Write the trace in viztracer's own format; OSError if it does not fit on the disk."""
         part = path.with_name(f".{path.name}.part")
         self.tracer.dump(str(part))
+        # viztracer writes without a look at the outcome.
         with part.open("rb") as file:
-            # viztracer writes without a look at the outcome.
-            file.seek(max(0, part.stat().st_size - 2))
-            if file.read() != b"}}":
-                raise OSError(f"{part} was not written to its end; is the disk full?")
+            file.seek(max(0, part.stat().st_size - len(_LAST)))
+            end = file.read()
+        if end != _LAST:
+            part.unlink()
+            raise OSError(f"{path} was not written to its end; is the disk full?")
         part.replace(path)
 
     def abandon(self) -> None:

@@ -43,7 +43,7 @@ class Timeline(Instrument):
 
     def probe(self, site: Site) -> Probe:
         """Trace one process."""
-        return _Probe(site)
+        return TimelineProbe(site)
 
     def read(self, out: Path, options: Options) -> Recording:
         """Lay the traces together; the merged file is made anew where it is missing."""
@@ -52,7 +52,7 @@ class Timeline(Instrument):
         return read(out, int(options.get("max_events", BUDGET)))
 
 
-class _Probe(Probe):
+class TimelineProbe(Probe):
     """Traces one process from the start of the work to its end."""
 
     def __init__(self, site: Site) -> None:

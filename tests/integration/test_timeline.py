@@ -245,6 +245,24 @@ last()
     assert len(json.loads(trace.read_bytes())["traceEvents"]) <= 2 * timeline.budget + 10
 
 
+def test_recursion_may_be_deeper_than_ours(tmp_path: Path) -> None:
+    timeline = record(
+        tmp_path,
+        """
+import sys
+sys.setrecursionlimit(20_000)
+def down(depth):
+    if depth > 1:
+        down(depth - 1)
+down(4000)
+""",
+    )
+    assert calls(timeline, "down") == {f"{PROGRAM}/MainThread": 4000}
+    again = api.load(store.find("last", tmp_path / store.RUNS)).recording.timeline
+    assert again is not None
+    assert calls(again, "down") == {f"{PROGRAM}/MainThread": 4000}
+
+
 def test_forks_do_not_see_us_and_go_on_in_both_processes(tmp_path: Path) -> None:
     timeline = record(
         tmp_path,
