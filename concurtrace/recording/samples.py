@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from concurtrace.model.recording import Function, Loss
 from concurtrace.model.states import State
 from concurtrace.model.trace import NO_CORE, Samples
+from concurtrace.recording.layout import STATE_CODES
 from concurtrace.recording.tables import LocalStacks, StackTable, translate
 from concurtrace.recording.watched import HeadFlag, Kind, read_head, read_table
 
-_ON_CPU, _CPU_KNOWN = 2, 4
+_GIL_HELD, _ON_CPU, _CPU_KNOWN = 1, 2, 4
 _STRING, _CODE, _STACK, _IMAGE = 1, 2, 3, 4
 _NAME = struct.Struct("<II")
 _PAIR = struct.Struct("<II")
@@ -41,10 +42,9 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class SampleRead:
-    """Samples in order of time; ``weights_ns`` is the time that each of them stands for."""
+    """Samples in order of time, and how they came about."""
 
     samples: Samples
-    weights_ns: NDArray[np.int64]
     sampling: Sampling
     losses: tuple[Loss, ...] = ()
 
@@ -52,8 +52,8 @@ class SampleRead:
 def read_samples(folder: Path, stacks: StackTable) -> SampleRead:
     """Decode the samples of a folder, adding their stacks to a trace's table.
 
-    UnreadableError if the tables are damaged. A thread that was off its core at the moment counts
-    as RUNNABLE: it held what it held, and ran on nothing.
+    UnreadableError if the tables are damaged. Where the core of a thread is known it decides: who
+    was off it was RUNNABLE, who was on it inside of a call did not wait there.
     """
     items = read_table(folder, Kind.SAMPLES).items
     names = _Names()
@@ -61,21 +61,31 @@ def read_samples(folder: Path, stacks: StackTable) -> SampleRead:
     rows = stacks.add(names.stacks)
     ordered = items[np.argsort(items["time_ns"], kind="stable")]
     on_cpu = (ordered["flags"] & _ON_CPU) != 0
-    off_cpu = ((ordered["flags"] & _CPU_KNOWN) != 0) & ~on_cpu
     samples = Samples(
         ordered["time_ns"].astype(np.int64),
         ordered["tid"].astype(np.uint32),
-        np.where(off_cpu, State.RUNNABLE.code, ordered["state"]).astype(np.uint8),
+        _states(ordered).astype(np.uint8),
         np.where(on_cpu, ordered["cpu"].astype(np.int16), NO_CORE).astype(np.int16),
         translate(rows, ordered["stack"].astype(np.uint32)),
+        ordered["gap_ns"].astype(np.int64),
     )
     head = read_head(folder)
     return SampleRead(
         samples,
-        ordered["gap_ns"].astype(np.int64),
         _sampling(head),
         (*_losses(head), *names.losses()),
     )
+
+
+def _states(items: NDArray[Any]) -> NDArray[Any]:
+    flags = items["flags"]
+    state: NDArray[Any] = STATE_CODES[items["state"]]
+    on_cpu = (flags & _ON_CPU) != 0
+    called = on_cpu & ~np.isin(state, (State.RUNNING.code, State.RUNNING_NOGIL.code))
+    held = (flags & _GIL_HELD) != 0
+    state[called] = np.where(held, State.RUNNING.code, State.RUNNING_NOGIL.code)[called]
+    state[((flags & _CPU_KNOWN) != 0) & ~on_cpu] = State.RUNNABLE.code
+    return state
 
 
 def _sampling(head: Any) -> Sampling:

@@ -34,24 +34,33 @@ void cw_samples_start(struct cw *cw)
     cw_processes_start(cw);
 }
 
-/* What a thread does at this moment; false = it does not run Python, or changes too fast to be read. */
-static bool read_slot(const struct ct_thread *slot, struct cw_thread_now *now)
+/* Copy what a thread does at this moment; false = it changes too fast. */
+static bool copy_slot(const struct ct_thread *slot, struct cw_thread_now *now)
 {
-    uint32_t flags = __atomic_load_n(&slot->flags, __ATOMIC_ACQUIRE);
-    if ((flags & (CT_T_USED | CT_T_ENDED | CT_T_PYTHON | CT_T_REST)) != (CT_T_USED | CT_T_PYTHON))
-        return false;
     for (unsigned i = 0; i < SEQ_TRIES; i++) {
         uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
         *now = (struct cw_thread_now){slot->tstate, slot->since_ns, slot->tid, slot->state, slot->gil_held};
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (!(seq & 1) && __atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == seq)
-            return now->tstate != 0 && (now->state == CT_RUNNING || now->state == CT_RUNNING_NOGIL);
+            return true;
     }
     return false;
 }
 
-static void store(struct cw *cw, struct cw_process *process, const struct cw_thread_now *thread, uint32_t stack,
-                  uint64_t now_ns, uint64_t gap_ns)
+/* Whether a thread runs Python, or works in the kernel for it. *cpu = the core it is on, -1 = none or not known. */
+static bool runs(struct cw *cw, const struct ct_thread *slot, struct cw_thread_now *now, int *cpu)
+{
+    uint32_t flags = __atomic_load_n(&slot->flags, __ATOMIC_ACQUIRE);
+    if ((flags & (CT_T_USED | CT_T_ENDED | CT_T_PYTHON | CT_T_REST)) != (CT_T_USED | CT_T_PYTHON))
+        return false;
+    *cpu = cw->attached ? cw_cpu_of(cw, slot->tid, cw_now()) : -1;
+    if (!copy_slot(slot, now) || now->tstate == 0)
+        return false;
+    return now->state == CT_RUNNING || now->state == CT_RUNNING_NOGIL || (*cpu >= 0 && now->state != CT_GIL_WAIT);
+}
+
+static void store(struct cw *cw, struct cw_process *process, const struct cw_thread_now *thread, int cpu,
+                  uint32_t stack, uint64_t now_ns, uint64_t gap_ns)
 {
     if (process->id == 0)
         process->id = cw_image_id(cw, process->remote.pid, process->start_ns);
@@ -60,7 +69,6 @@ static void store(struct cw *cw, struct cw_process *process, const struct cw_thr
         cw->head->samples_dropped++;
         return;
     }
-    int cpu = cw->attached ? cw_cpu_of(cw, thread->tid) : -1;
     *sample = (struct cw_sample){
         .time_ns = now_ns,
         .tid = thread->tid,
@@ -84,13 +92,14 @@ static bool sample_thread(struct cw *cw, struct cw_process *process, const struc
 {
     struct cw_thread_now thread;
     uint32_t stack = 0;
-    if (!read_slot(slot, &thread))
+    int cpu;
+    if (!runs(cw, slot, &thread, &cpu))
         return false;
     cw->reader->truncated = false;
     uint64_t now = cw_now();
     switch (cw_read_stack(cw, process, &thread, aimed, &stack)) {
     case CW_READ:
-        store(cw, process, &thread, stack, now, gap_ns);
+        store(cw, process, &thread, cpu, stack, now, gap_ns);
         break;
     case CW_TORN:
         cw->head->samples_torn++;

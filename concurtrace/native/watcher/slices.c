@@ -8,6 +8,8 @@
 #define LENGTH_MAX ((1ull << 40) - 1)
 #define WINDOW_NS 10000000u
 #define FIRST_THRESHOLD_NS 1000u
+/* Who was put off its core so short a time ago had to make way for the watcher. */
+#define MADE_WAY_NS 200000u
 
 void cw_slices_start(struct cw *cw)
 {
@@ -156,9 +158,12 @@ static void store(struct cw *cw, struct cw_task *task, uint64_t start_ns, uint64
 /* Whoever is on the ring's core leaves it now. */
 static void leave(struct cw *cw, struct cw_ring *ring, uint64_t time_ns, uint64_t flags)
 {
-    struct cw_task *task = cw_task_of(cw, ring->tid);
+    uint32_t task_tid = ring->tid;
+    struct cw_task *task = cw_task_of(cw, task_tid);
     uint64_t start_ns = ring->since_ns, end_ns = time_ns > start_ns ? time_ns : start_ns;
     ring->tid = CW_NOBODY;
+    ring->left_tid = flags & CW_S_PREEMPTED ? task_tid : CW_NOBODY;
+    ring->left_ns = time_ns;
     cw->slices_seen++;
     if (task == NULL) {
         cw->head->slices_dropped++;
@@ -295,10 +300,13 @@ void cw_slices_end(struct cw *cw, uint64_t time_ns)
     cw->task_of = NULL;
 }
 
-int cw_cpu_of(const struct cw *cw, uint32_t tid)
+int cw_cpu_of(const struct cw *cw, uint32_t tid, uint64_t now_ns)
 {
-    for (uint32_t i = 0; i < cw->perf.count; i++)
-        if (cw->perf.rings[i].tid == tid)
-            return (int)cw->perf.rings[i].cpu;
+    for (uint32_t i = 0; i < cw->perf.count; i++) {
+        const struct cw_ring *ring = &cw->perf.rings[i];
+        bool made_way = ring->left_tid == tid && now_ns - ring->left_ns < MADE_WAY_NS;
+        if (ring->tid == tid || made_way)
+            return (int)ring->cpu;
+    }
     return -1;
 }

@@ -4,7 +4,7 @@
  *   watch-tasks.ctw     struct cw_task: every thread that the kernel told of, with exact totals
  *   watch-slices.ctw    struct cw_slice: who was on which core, from when to when
  *   watch-loads.ctw     struct cw_load: CPU time and run delay, read now and then where there are no slices
- *   watch-samples.ctw   struct cw_sample: Python stacks of running threads
+ *   watch-samples.ctw   struct cw_sample: Python stacks of threads that run, or are on a core in a call
  *   watch-names.ctw     records of interned strings, code objects, stacks and process images
  *
  * Little-endian, naturally aligned. Times are integer nanoseconds of CLOCK_MONOTONIC; those of slices
@@ -143,7 +143,7 @@ struct cw_sample {             /* 40 bytes */
     uint32_t gap_ns;           /* time since the tick before, UINT32_MAX if longer: the weight of the sample */
     uint32_t tick;             /* number of the tick: samples of one tick belong together */
     uint16_t cpu;
-    uint8_t state;             /* enum ct_state of the thread's open span */
+    uint8_t state;             /* enum ct_state of the thread's open span; a call's, if it works in the kernel */
     uint8_t flags;             /* enum cw_sample_flag */
     uint64_t since_ns;         /* start of that span, absolute */
 };

@@ -74,6 +74,8 @@ struct cw_ring {
     uint32_t tid;                      /* thread on the core now, 0 = none of ours */
     uint64_t since_ns;
     bool cut;                          /* since_ns is not exact */
+    uint32_t left_tid;                 /* who was put off the core last, 0 = it went by itself */
+    uint64_t left_ns;
 };
 
 struct cw_perf {
@@ -109,8 +111,8 @@ void cw_slice_gap(struct cw *cw, uint64_t start_ns, uint64_t end_ns);
 /* Whoever is on a core is seen no more from now on. */
 void cw_slices_leave_all(struct cw *cw, uint64_t time_ns);
 void cw_slices_end(struct cw *cw, uint64_t time_ns);
-/* Core a thread is on, as of the last drain; -1 = none. */
-int cw_cpu_of(const struct cw *cw, uint32_t tid);
+/* Core a thread is on, as of the last drain, or was on until the watcher needed it; -1 = none. */
+int cw_cpu_of(const struct cw *cw, uint32_t tid, uint64_t now_ns);
 
 /* ---- loads.c: what /proc tells ---- */
 
