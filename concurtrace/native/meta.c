@@ -1,22 +1,43 @@
 /* Interning: strings, code objects, stack nodes and objects, told once per file.
  *
- * The tables are open-addressed, of fixed size and lock-free: an entry is made by one compare-and-swap of its
- * key, and its place is its id, so that no thread ever waits for another to finish. */
+ * Entries lie in the order in which they came, and their number is their id; an index of open-addressed levels
+ * finds them. A key is looked for in a window of the smallest level, and in the next level only when that window is
+ * full: a small program touches few pages. Nothing is ever removed. An entry is made known by one compare-and-swap
+ * in the index, so that no thread ever waits for another to finish. */
 #include "recorder.h"
 
 #include <sys/mman.h>
 
-#define WINDOW 64u
+#define WINDOW 12u
+#define LEVELS 4u
 
+static const uint32_t level_bits[LEVELS] = {10, 13, 16, 18};
 static const uint32_t table_bits[CT_TABLES] = {16, 16, 18, 18, 16};
-static struct { uint64_t *keys, *values; } tables[CT_TABLES];
+
+struct entry { uint64_t key, value; };
+static struct table {
+    struct entry *entries;   /* from 1 */
+    uint32_t *index;         /* all levels, one behind the other */
+    uint32_t count;
+} tables[CT_TABLES];
 static struct ct_chunk *meta;
 
-static uint64_t *table_memory(uint32_t bits)
+static size_t index_size(void)
 {
-    void *memory = mmap(NULL, sizeof(uint64_t) << bits, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
+    size_t size = 0;
+    for (unsigned i = 0; i < LEVELS; i++)
+        size += sizeof(uint32_t) << level_bits[i];
+    return size;
+}
+
+static bool fresh_memory(void **memory, size_t size)
+{
+    if (*memory != NULL)
+        munmap(*memory, size);
+    *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (*memory == MAP_FAILED)
+        *memory = NULL;
+    return *memory != NULL;
 }
 
 /* Fresh tables for a fresh file. */
@@ -24,13 +45,10 @@ bool ct_meta_start(void)
 {
     meta = NULL;
     for (unsigned i = 0; i < CT_TABLES; i++) {
-        if (tables[i].keys != NULL)
-            munmap(tables[i].keys, sizeof(uint64_t) << table_bits[i]);
-        if (tables[i].values != NULL)
-            munmap(tables[i].values, sizeof(uint64_t) << table_bits[i]);
-        tables[i].keys = table_memory(table_bits[i]);
-        tables[i].values = table_memory(table_bits[i]);
-        if (tables[i].keys == NULL || tables[i].values == NULL)
+        void *entries = tables[i].entries, *index = tables[i].index;
+        bool done = fresh_memory(&entries, sizeof(struct entry) << table_bits[i]) & fresh_memory(&index, index_size());
+        tables[i] = (struct table){.entries = entries, .index = index};
+        if (!done)
             return false;
     }
     return true;
@@ -44,30 +62,41 @@ uint64_t ct_mix(uint64_t a, uint64_t b)
     return x ^ (x >> 29);
 }
 
-uint32_t ct_intern(enum ct_table table, uint64_t key, bool *fresh)
+static uint32_t new_entry(struct table *table, uint32_t room, uint64_t key)
 {
-    uint32_t mask = (1u << table_bits[table]) - 1;
-    uint64_t *keys = tables[table].keys;
-    *fresh = false;
-    if (keys == NULL)
+    uint32_t id = __atomic_add_fetch(&table->count, 1, __ATOMIC_RELAXED);
+    if (id >= room) {
+        __atomic_sub_fetch(&table->count, 1, __ATOMIC_RELAXED);
         return 0;
-    key |= key == 0;
-    for (uint32_t i = 0; i < WINDOW; i++) {
-        uint32_t place = ((uint32_t)key + i) & mask;
-        uint64_t found = __atomic_load_n(&keys[place], __ATOMIC_ACQUIRE);
-        if (found == 0 && __atomic_compare_exchange_n(&keys[place], &found, key, false, __ATOMIC_ACQ_REL,
-                                                      __ATOMIC_ACQUIRE)) {
-            *fresh = true;
-            return place + 1;
+    }
+    table->entries[id].key = key;
+    return id;
+}
+
+uint32_t ct_intern(enum ct_table number, uint64_t key, bool *fresh)
+{
+    struct table *table = &tables[number];
+    uint32_t *level = table->index, own = 0;
+    *fresh = false;
+    for (unsigned i = 0; level != NULL && i < LEVELS; level += 1u << level_bits[i], i++) {
+        for (uint32_t j = 0; j < WINDOW; j++) {
+            uint32_t *place = &level[((uint32_t)(key >> 8) + j) & ((1u << level_bits[i]) - 1)];
+            uint32_t id = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+            if (id == 0 && own == 0 && (own = new_entry(table, 1u << table_bits[number], key)) == 0)
+                break;
+            if (id == 0 && __atomic_compare_exchange_n(place, &id, own, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+                *fresh = true;
+                return own;
+            }
+            if (table->entries[id].key == key)
+                return id;
         }
-        if (found == key)
-            return place + 1;
     }
     __atomic_or_fetch(&ct.header->flags, CT_H_TABLE_FULL, __ATOMIC_RELAXED);
     return 0;
 }
 
-uint64_t *ct_intern_value(enum ct_table table, uint32_t place) { return &tables[table].values[place - 1]; }
+uint64_t *ct_intern_value(enum ct_table number, uint32_t id) { return &tables[number].entries[id].value; }
 
 static struct ct_chunk *next_meta(struct ct_chunk *full)
 {

@@ -175,9 +175,9 @@ void *ct_meta_reserve(uint32_t kind, uint32_t size);
 void ct_meta_publish(void *record);
 uint64_t ct_mix(uint64_t a, uint64_t b);
 enum ct_table { CT_TABLE_STRINGS, CT_TABLE_CODES, CT_TABLE_NODES, CT_TABLE_STACKS, CT_TABLE_OBJECTS, CT_TABLES };
-/* Place of a key, from 1; 0 = table full. *fresh: the caller made the entry and writes its record. */
+/* Id of a key, from 1; 0 = table full. *fresh: the caller made the entry and writes its record. */
 uint32_t ct_intern(enum ct_table table, uint64_t key, bool *fresh);
-uint64_t *ct_intern_value(enum ct_table table, uint32_t place);
+uint64_t *ct_intern_value(enum ct_table table, uint32_t id);
 
 /* ---- stacks.c ---- */
 #define CT_CREATION_DEPTH 8u   /* frames kept of where a lock was made */
