@@ -184,7 +184,8 @@ class CoreReadings(Columns):
 class Samples(Columns):
     """Python stacks of running threads at moments, in order of time.
 
-    ``state`` is the thread's at that moment, ``core`` NO_CORE where it is not known.
+    ``state`` is the thread's at that moment, ``core`` NO_CORE where it is not known. ``weight_ns``
+    is the time that a sample stands for: since the moment before at which threads were looked at.
     """
 
     time_ns: Times
@@ -192,11 +193,12 @@ class Samples(Columns):
     state: Small
     core: NDArray[np.int16]
     stack: Numbers
+    weight_ns: Times
 
     @classmethod
     def kinds(cls) -> tuple[type, ...]:
         """The element types of the columns, in order."""
-        return np.int64, np.uint32, np.uint8, np.int16, np.uint32
+        return np.int64, np.uint32, np.uint8, np.int16, np.uint32, np.int64
 
 
 @dataclass(frozen=True)
@@ -414,6 +416,7 @@ class CoreSource(Enum):
     """Where ``RUNNABLE`` and core numbers come from."""
 
     SWITCHES = "every context switch, from the kernel"
+    BOTH = "context switches, and the scheduler's counters where switches were too many"
     READINGS = "the scheduler's counters, read now and then"
     NONE = "nothing: ready threads count as running"
 
@@ -422,6 +425,7 @@ class CoreSource(Enum):
 class Trace:
     """The wait states of every thread of every process.
 
+    In ``gaps_ns`` (rows of start and end) no switches were recorded, only readings.
     ``min_span_ns`` is the threshold below which spans were folded: at the start, and at the end
     of the recording. ``gil`` tells whether there was a GIL to wait for.
     """
@@ -436,6 +440,7 @@ class Trace:
     objects: tuple[WaitObject, ...] = (WaitObject(ObjectKind.OTHER, 0, 0),)
     on_core: OnCore | None = None
     readings: CoreReadings | None = None
+    gaps_ns: Times = field(default_factory=lambda: np.empty((0, 2), np.int64))
     samples: Samples | None = None
     origin: Origin = Origin.RECORDED
     gil: bool = True
@@ -451,9 +456,9 @@ class Trace:
     @property
     def core_source(self) -> CoreSource:
         """Where RUNNABLE and core numbers come from."""
-        if self.on_core is not None:
-            return CoreSource.SWITCHES
-        return CoreSource.NONE if self.readings is None else CoreSource.READINGS
+        if self.on_core is None:
+            return CoreSource.NONE if self.readings is None else CoreSource.READINGS
+        return CoreSource.BOTH if len(self.gaps_ns) else CoreSource.SWITCHES
 
     def spans_of(self, thread: Thread) -> Spans:
         """Return the spans of one thread, as views."""

@@ -6,12 +6,13 @@ another took it, it was RUNNABLE; where a thread in a call was on a core, it did
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import NO_CORE, Left, OnCore, SpanFlag, Spans, Times
+from concurtrace.model.trace import NO_CORE, CoreReadings, Left, OnCore, SpanFlag, Spans, Times
 
 SPLIT_NS = 10_000
 """Pieces shorter than this stay with the span they lie in: entering and leaving a call takes a
@@ -65,7 +66,98 @@ def lay_over(spans: Spans, on: OnCore) -> Spans:
     """Split the spans of one thread by its stretches on cores; they cover the same time."""
     if not len(spans) or not len(on):
         return spans
-    return _merge(_judge(_cut(spans, on), on))
+    return _merge(_judge(_cut(spans, _edges(on)), on))
+
+
+def lay_over_readings(spans: Spans, readings: CoreReadings, gaps_ns: Times | None) -> Spans:
+    """Split the running spans of one thread by readings of its counters.
+
+    Between two readings it is known how long the thread was ready without a core, not when: every
+    running span between them ends with its part of that. ``gaps_ns`` are the stretches in which
+    there is nothing better; None = all the time.
+    """
+    if not len(spans) or len(readings) < 2:
+        return spans
+    if gaps_ns is not None:
+        readings = _read_at(readings, gaps_ns.ravel())
+    times = readings.time_ns
+    pieces = _cut(spans, times).spans
+    interval = np.searchsorted(times, pieces.start_ns, side="right") - 1
+    running = np.isin(pieces.state, (_RUNNING, _NOGIL))
+    running &= (interval >= 0) & (interval < len(times) - 1)
+    if gaps_ns is not None:
+        running &= _within(pieces, gaps_ns)
+    ran = np.bincount(interval[running], pieces.dur_ns[running], len(times))[:-1]
+    share = np.divide(_missing(ran, readings), ran, out=np.zeros(len(ran)), where=ran > 0)
+    rows = np.flatnonzero(running)
+    ready = (pieces.dur_ns[rows] * share[interval[rows]]).astype(np.int64)
+    rows, ready = rows[ready >= SPLIT_NS], ready[ready >= SPLIT_NS]
+    if not len(rows):
+        return spans
+    return _split_off(pieces, rows, pieces.end_ns[rows] - ready, None)
+
+
+def anchored(readings: CoreReadings, life_ns: tuple[int, int], cpu_ns: int | None) -> CoreReadings:
+    """Add what is known of a thread's start (nothing had run) and of its end (its CPU time)."""
+    if not len(readings):
+        return readings
+    start, end = life_ns
+    parts = [readings]
+    first, last = readings.take(slice(0, 1)), readings.take(slice(-1, None))
+    if start < first.time_ns[0] and first.on_core_ns[0] <= first.time_ns[0] - start:
+        parts.insert(0, _at(first, start, 0, 0))
+    if cpu_ns is not None and last.time_ns[0] < end and last.on_core_ns[0] <= cpu_ns:
+        parts.append(_at(last, end, cpu_ns, int(last.ready_ns[0]) + end - int(last.time_ns[0])))
+    return CoreReadings.joined(parts)
+
+
+def _at(one: CoreReadings, time_ns: int, on_core_ns: int, ready_ns: int) -> CoreReadings:
+    times = (np.array([value], np.int64) for value in (time_ns, on_core_ns, ready_ns))
+    return CoreReadings(next(times), one.tid, one.core, *times)
+
+
+def _read_at(readings: CoreReadings, times_ns: Times) -> CoreReadings:
+    """Repeat readings at some times: what changed between would have been read anew."""
+    place = np.searchsorted(readings.time_ns, times_ns, side="right") - 1
+    known = place >= 0
+    again = replace(readings.take(place[known]), time_ns=times_ns[known])
+    both = CoreReadings.joined([readings, again])
+    return both.take(np.argsort(both.time_ns, kind="stable"))
+
+
+def _missing(ran_ns: NDArray[Any], readings: CoreReadings) -> NDArray[np.float64]:
+    """Tell how much of the running time between readings was none.
+
+    The kernel raises its counters late, when a thread gets its core or at a tick: they are right
+    over many intervals, and only tell roughly in which of them it was.
+    """
+    on_core, ready = np.diff(readings.on_core_ns), np.diff(readings.ready_ns)
+    seen = ran_ns > 0
+    off = np.where(seen, np.clip(ran_ns - on_core, 0, None), 0.0)
+    wanted = min(max(0.0, float((ran_ns - on_core)[seen].sum())), float(ready.sum()))
+    whole = float(off.sum())
+    return off * (wanted / whole) if whole else off
+
+
+def _within(spans: Spans, stretches_ns: Times) -> NDArray[np.bool_]:
+    place = np.searchsorted(stretches_ns[:, 0], spans.start_ns, side="right") - 1
+    ends = stretches_ns[np.maximum(place, 0), 1] if len(stretches_ns) else spans.start_ns
+    inside: NDArray[np.bool_] = (place >= 0) & (spans.end_ns <= ends)
+    return inside
+
+
+def _split_off(spans: Spans, rows: NDArray[np.intp], at_ns: Times, reason: Reason | None) -> Spans:
+    """End some spans at a time and make the rest of each RUNNABLE; None = by who had the GIL."""
+    ready = replace(spans.take(rows), start_ns=at_ns)
+    ready.state[:] = _RUNNABLE
+    ready.core[:] = NO_CORE
+    held = (ready.flags & SpanFlag.GIL_HELD) != 0
+    split = np.where(held, Reason.HOLDING_GIL.code, Reason.PREEMPTED.code)
+    ready.reason[:] = split if reason is None else reason.code
+    stops = spans.end_ns.copy()
+    stops[rows] = at_ns
+    both = Spans.joined([replace(spans, end_ns=stops), ready])
+    return both.take(np.argsort(both.start_ns, kind="stable"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +174,7 @@ def _edges(on: OnCore) -> Times:
     return edges
 
 
-def _cut(spans: Spans, on: OnCore) -> _Pieces:
-    edges = _edges(on)
+def _cut(spans: Spans, edges: Times) -> _Pieces:
     first = np.searchsorted(edges, spans.start_ns, side="right")
     inside = np.maximum(np.searchsorted(edges, spans.end_ns, side="left") - first, 0)
     origin = np.repeat(np.arange(len(spans)), inside + 1)
@@ -182,10 +273,4 @@ def split_woken(spans: Spans, releases: Mapping[int, Releases]) -> Spans:
     waits, released = waits[late], released[late]
     if not len(waits):
         return spans
-    ready = replace(spans.take(waits), start_ns=released)
-    ready.state[:] = _RUNNABLE
-    ready.reason[:] = Reason.WOKEN.code
-    stops = spans.end_ns.copy()
-    stops[waits] = released
-    both = Spans.joined([replace(spans, end_ns=stops), ready])
-    return both.take(np.argsort(both.start_ns, kind="stable"))
+    return _split_off(spans, waits, released, Reason.WOKEN)

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -14,6 +14,9 @@ from concurtrace.recording.shared import ProcessRow
 SLACK_NS = 1_000_000_000
 """How far the clocks of two notes about one process may lie apart: a process registers itself
 after its recording began, on a busy machine much later."""
+
+
+EndOf = Callable[[int, int], int | None]
 
 
 @dataclass(frozen=True)
@@ -47,23 +50,23 @@ def assemble(
     last_seen_ns: list[int],
     rows: tuple[ProcessRow, ...],
     known: Iterable[KnownProcess],
-    until_ns: int | None,
+    end_of: EndOf,
 ) -> list[Life]:
     """Return all processes in order of their start.
 
-    ``last_seen_ns`` is the last sign of life in each file; ``until_ns`` when the launcher stopped
-    watching, which is taken for the end of what has no other.
+    ``last_seen_ns`` is the last sign of life in each file; ``end_of`` tells from elsewhere when a
+    process with this pid and start ended, None if it can't.
     """
     by_number = _merge(rows)
     lives = []
     for images in _group(headers):
         row = by_number.get(headers[images[0]].process_row)
         seen = max(last_seen_ns[image] for image in images)
-        lives.append(_python_life([headers[one] for one in images], images, row, seen, until_ns))
+        lives.append(_python_life([headers[one] for one in images], images, row, seen, end_of))
     taken = {headers[image].process_row for life in lives for image in life.images}
     unclaimed = {id(row): row for number, row in by_number.items() if number not in taken}
     claimed = {id(by_number[number]) for number in taken if number in by_number}
-    lives += [_other_life(row, until_ns) for key, row in unclaimed.items() if key not in claimed]
+    lives += [_other_life(row, end_of) for key, row in unclaimed.items() if key not in claimed]
     lives.sort(key=lambda life: (life.process.start_ns, life.process.pid))
     return _link(_name(lives, known))
 
@@ -111,12 +114,12 @@ def _python_life(
     images: tuple[int, ...],
     row: ProcessRow | None,
     seen_ns: int,
-    until_ns: int | None,
+    end_of: EndOf,
 ) -> Life:
     first, last = headers[0], headers[-1]
     made = [t for t in (first.fork_ns, row.fork_ns if row else 0) if 0 < t <= first.start_ns]
     ended = _ending(last, row)
-    end = ended.end_ns or max(seen_ns, until_ns or 0)
+    end = ended.end_ns or max(seen_ns, end_of(first.pid, first.start_ns) or 0)
     command = last.command
     if row is not None and last.status == layout.EXECED and row.command:
         command = row.command
@@ -142,7 +145,7 @@ def _python_life(
     return Life(process, images, None)
 
 
-def _other_life(row: ProcessRow, until_ns: int | None) -> Life:
+def _other_life(row: ProcessRow, end_of: EndOf) -> Life:
     ended = _ending(None, row)
     process = Process(
         pid=row.pid,
@@ -151,7 +154,7 @@ def _other_life(row: ProcessRow, until_ns: int | None) -> Life:
         name=PurePath(row.command[0]).name if row.command else "fork",
         started_by=layout.START_WORDS.get(row.start_method, "subprocess"),
         start_ns=row.start_ns,
-        end_ns=max(ended.end_ns or until_ns or 0, row.start_ns),
+        end_ns=max(ended.end_ns or end_of(row.pid, row.start_ns) or 0, row.start_ns),
         ended_by=ended.by,
         exit_code=ended.exit_code,
         signal=ended.signal,

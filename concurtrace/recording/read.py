@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from concurtrace.errors import RunDataError
 from concurtrace.model.recording import Loss
 from concurtrace.model.trace import (
+    CoreReadings,
     Folds,
     Numbers,
     ObjectKind,
@@ -29,22 +30,23 @@ from concurtrace.recording.reasons import Refiner
 from concurtrace.recording.shared import Shared, read_shared
 from concurtrace.recording.spans import Numbering, decode
 from concurtrace.recording.tables import StackTable
+from concurtrace.recording.tasks import TaskList
 from concurtrace.recording.threads import Draft
 from concurtrace.recording.watch import read_watch
 from concurtrace.units import time_text
+
+C = TypeVar("C", OnCore, CoreReadings)
 
 
 @dataclass(frozen=True)
 class Context:
     """What is known of a recording from elsewhere.
 
-    ``until_ns`` is when the launcher stopped watching; ``on_core`` stands in for what a watcher
-    would have left.
+    ``until_ns`` is when the launcher stopped watching.
     """
 
     known: tuple[KnownProcess, ...] = ()
     until_ns: int | None = None
-    on_core: OnCore | None = None
 
 
 def read_trace(folder: Path, context: Context | None = None) -> Trace:
@@ -67,6 +69,7 @@ class _Reader:
         self.objects: list[WaitObject] = [WaitObject(ObjectKind.OTHER, 0, 0)]
         self.watch = read_watch(folder, self.stacks)
         self.losses += self.watch.losses
+        self.tasks = TaskList(self.watch.tasks)
 
     def _open(self, paths: Iterable[Path]) -> list[ProcessFile]:
         found, refused = [], []
@@ -93,7 +96,7 @@ class _Reader:
             [_last_seen_ns(file) for file in self.files],
             self.shared.rows,
             self.context.known,
-            self.context.until_ns,
+            lambda pid, start_ns: self.tasks.end_of(pid, start_ns) or self.context.until_ns,
         )
         drafts: list[Draft] = []
         processes: list[Process] = []
@@ -110,6 +113,9 @@ class _Reader:
             for part in one.parts:
                 refiner.refine(part)
         self._lay_over(drafts)
+        if not len(self.watch.gaps_ns):
+            for one in drafts:
+                one.cpu_ns = self.tasks.cpu_of(one.tid, one.start_ns, one.end_ns)
         rows, spans = _join(drafts)
         return Trace(
             processes=tuple(processes),
@@ -120,8 +126,9 @@ class _Reader:
             folds=Folds.joined([folds for one in drafts for folds in one.folds]),
             stacks=stacks,
             objects=tuple(self.objects),
-            on_core=self.on_core,
+            on_core=self.watch.on_core,
             readings=self.watch.readings,
+            gaps_ns=self.watch.gaps_ns,
             samples=self.watch.samples,
             gil=self.has_gil,
             min_span_ns=self.thresholds,
@@ -173,23 +180,23 @@ class _Reader:
         return table
 
     def _lay_over(self, drafts: list[Draft]) -> None:
-        on_core = self.on_core
-        if on_core is not None:
-            tids = on_core.tid
-            for one in drafts:
-                low, high = np.searchsorted(tids, [one.tid, one.tid + 1])
-                mine = on_core.take(slice(int(low), int(high)))
-                for number, part in enumerate(one.parts):
-                    one.parts[number] = cores.lay_over(part, mine)
-        releases = _releases(drafts)
         for one in drafts:
+            on_core = _rows_of(self.watch.on_core, one.tid)
+            readings = _rows_of(self.watch.readings, one.tid)
+            if readings is not None:
+                life_ns = (one.start_ns, one.end_ns)
+                readings = cores.anchored(readings, life_ns, threads.cpu_ns(one))
+            gaps = self.watch.gaps_ns if self.watch.on_core is not None else None
             # One at a time: the old parts are gone before the next is split.
             for number, part in enumerate(one.parts):
+                laid = part if on_core is None else cores.lay_over(part, on_core)
+                if readings is not None:
+                    laid = cores.lay_over_readings(laid, readings, gaps)
+                one.parts[number] = laid
+        releases = _releases(drafts)
+        for one in drafts:
+            for number, part in enumerate(one.parts):
                 one.parts[number] = cores.split_woken(part, releases)
-
-    @property
-    def on_core(self) -> OnCore | None:
-        return self.watch.on_core if self.context.on_core is None else self.context.on_core
 
     @property
     def has_gil(self) -> bool:
@@ -204,6 +211,14 @@ class _Reader:
             self.losses += _losses_of(header)
         if self.shared.lost_rows > 0:
             self.losses.append(Loss(f"{self.shared.lost_rows} processes", "the table was full"))
+
+
+def _rows_of(columns: C | None, tid: int) -> C | None:
+    """Return the rows of one tid of columns that are sorted by it; None where there are none."""
+    if columns is None:
+        return None
+    low, high = np.searchsorted(columns.tid, [tid, tid + 1])
+    return columns.take(slice(int(low), int(high))) if high > low else None
 
 
 def _releases(drafts: list[Draft]) -> dict[int, cores.Releases]:

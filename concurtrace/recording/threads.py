@@ -30,6 +30,7 @@ class Draft:
     folds: list[Folds]
     folded: totals.Sums
     dropped: int
+    cpu_ns: int | None = None
 
     @property
     def tid(self) -> int:
@@ -155,5 +156,13 @@ def finish(made: Draft, first: int, last: int) -> Thread:
         is_main=bool(flags & layout.T_MAIN),
         runs_python=bool(flags & layout.T_PYTHON),
         creator_tid=int(slot["creator_tid"]),
-        cpu_ns=int(slot["cpu_ns"]) if flags & layout.T_ENDED and slot["cpu_read_ns"] else None,
+        cpu_ns=cpu_ns(made),
     )
+
+
+def cpu_ns(made: Draft) -> int | None:
+    """The thread's own reading at its end; else the watcher's."""
+    slot = made.slot
+    if slot["flags"] & layout.T_ENDED and slot["cpu_read_ns"]:
+        return int(slot["cpu_ns"])
+    return made.cpu_ns

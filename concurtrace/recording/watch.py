@@ -1,13 +1,15 @@
 """All that the watcher left in the folder of a recording, damaged or not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from concurtrace.model.recording import Loss
-from concurtrace.model.trace import CoreReadings, OnCore, Samples
+from concurtrace.model.trace import CoreReadings, OnCore, Samples, Times
 from concurtrace.recording.files import UnreadableError
 from concurtrace.recording.samples import read_samples
-from concurtrace.recording.switches import read_switches
+from concurtrace.recording.switches import Tasks, read_switches
 from concurtrace.recording.tables import StackTable
 from concurtrace.recording.watched import was_watched
 
@@ -18,6 +20,8 @@ class Watch:
 
     on_core: OnCore | None = None
     readings: CoreReadings | None = None
+    gaps_ns: Times = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    tasks: Tasks | None = None
     samples: Samples | None = None
     losses: tuple[Loss, ...] = ()
 
@@ -41,6 +45,8 @@ def read_watch(folder: Path, stacks: StackTable) -> Watch:
     return Watch(
         on_core=switches.on_core if switches is not None else None,
         readings=switches.readings if switches is not None else None,
+        gaps_ns=switches.gaps_ns if switches is not None else Watch().gaps_ns,
+        tasks=switches.tasks if switches is not None else None,
         samples=samples.samples if samples is not None and samples.sampling.interval_ns else None,
         losses=tuple(losses),
     )

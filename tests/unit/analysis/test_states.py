@@ -1,11 +1,15 @@
 """What the report tells of states, cores and peaks."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from concurtrace.analysis.core_use import core_use, peak
 from concurtrace.analysis.states import states_report, unknown_share
 from concurtrace.model.run import Execution, Pass, PassStatus
 from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import CoreReadings
 from tests.builders_trace import MS, ZERO_NS, trace
 
 LIGHT = Pass("light", ("states",), PassStatus.OK, executions=(Execution(1, 1, ZERO_NS, 0),))
@@ -41,6 +45,20 @@ def test_cores_tell_who_ran_longest_first() -> None:
 
 def test_without_switch_records_nobody_knows_who_ran_where() -> None:
     assert core_use(trace().thread("a").running(10).build()) is None
+
+
+def test_counters_tell_who_ran_where_nothing_better_does() -> None:
+    made = trace().thread("a").running(60).io(40).build()
+    tid = made.threads[0].tid
+    readings = CoreReadings(
+        np.array([0, 50, 100], np.int64) * MS + ZERO_NS,
+        np.full(3, tid, np.uint32),
+        np.array([0, 1, 1], np.int16),
+        np.array([5, 45, 60], np.int64) * MS,
+        np.zeros(3, np.int64),
+    )
+    (core,) = core_use(replace(made, readings=readings)) or ()
+    assert (core.core, core.ran[0].name, core.ran[0].ns) == (1, "a", 55 * MS)
 
 
 def test_peak_counts_what_lives_at_one_moment() -> None:

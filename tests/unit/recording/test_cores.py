@@ -1,5 +1,6 @@
 """Switch records laid over spans: the same time, each instant told once, cores known."""
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -7,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concurtrace.model.states import STATES, Reason, State
-from concurtrace.model.trace import NO_CORE, Left, OnCore, SpanFlag, Spans
-from concurtrace.recording.cores import SPLIT_NS, lay_over, releases_of, split_woken
+from concurtrace.model.trace import NO_CORE, CoreReadings, Left, OnCore, SpanFlag, Spans
+from concurtrace.recording.cores import (
+    SPLIT_NS,
+    anchored,
+    lay_over,
+    lay_over_readings,
+    releases_of,
+    split_woken,
+)
 
 US = 1_000
 MS = 1_000_000
@@ -175,3 +183,75 @@ def test_pieces_run_where_the_kernel_says(spans: Spans, on: OnCore) -> None:
                 number == core and begin < end and stop > start
                 for begin, stop, number in zip(on.start_ns, on.end_ns, on.core, strict=True)
             )
+
+
+def _readings(*rows: tuple[int, int, int]) -> CoreReadings:
+    """Make readings of (time, on core so far, ready so far)."""
+    return CoreReadings(
+        np.array([row[0] for row in rows], np.int64),
+        np.full(len(rows), TID, np.uint32),
+        np.zeros(len(rows), np.int16),
+        np.array([row[1] for row in rows], np.int64),
+        np.array([row[2] for row in rows], np.int64),
+    )
+
+
+def test_counters_take_from_running_what_was_waiting_for_a_core() -> None:
+    spans = _spans((State.RUNNING, 0, 10 * MS), (State.IO_WAIT, 10 * MS, 20 * MS))
+    laid = lay_over_readings(spans, _readings((0, 0, 0), (20 * MS, 6 * MS, 4 * MS)), None)
+    assert _told(laid) == [
+        (0, 6 * MS, State.RUNNING, Reason.NONE, NO_CORE),
+        (6 * MS, 10 * MS, State.RUNNABLE, Reason.HOLDING_GIL, NO_CORE),
+        (10 * MS, 20 * MS, State.IO_WAIT, Reason.NONE, NO_CORE),
+    ]
+
+
+def test_counters_that_are_raised_late_are_right_in_sum() -> None:
+    """The kernel tells of time in the queue when the thread has left it."""
+    spans = _spans((State.RUNNING_NOGIL, 0, 30 * MS))
+    counters = _readings(
+        (0, 0, 0), (10 * MS, 2 * MS, 0), (20 * MS, 2 * MS, 0), (30 * MS, 12 * MS, 18 * MS)
+    )
+    laid = lay_over_readings(spans, counters, None)
+    ready = laid.take(laid.in_state(State.RUNNABLE))
+    assert abs(int(ready.dur_ns.sum()) - 18 * MS) < 10
+    assert (ready.end_ns <= 20 * MS).all()
+
+
+def test_counters_count_only_where_there_are_no_switch_records() -> None:
+    spans = _spans((State.RUNNING, 0, 30 * MS))
+    counters = _readings(
+        (0, 0, 0),
+        (10 * MS, 5 * MS, 5 * MS),
+        (20 * MS, 11 * MS, 9 * MS),
+        (30 * MS, 11 * MS, 19 * MS),
+    )
+    gaps = np.array([[10 * MS, 20 * MS]], np.int64)
+    laid = lay_over_readings(spans, counters, gaps)
+    ready = laid.take(laid.in_state(State.RUNNABLE))
+    assert list(ready.rows()) == [(16 * MS, 20 * MS, State.RUNNABLE, Reason.HOLDING_GIL)]
+
+
+def test_start_and_end_of_a_thread_are_readings_too() -> None:
+    whole = anchored(_readings((5 * MS, 2 * MS, MS)), (0, 9 * MS), 4 * MS)
+    assert whole.time_ns.tolist() == [0, 5 * MS, 9 * MS]
+    assert whole.on_core_ns.tolist() == [0, 2 * MS, 4 * MS]
+    older = anchored(_readings((5 * MS, 8 * MS, MS)), (0, 9 * MS), None)
+    assert older.time_ns.tolist() == [5 * MS]
+
+
+_STEPS = st.lists(st.tuples(st.integers(1, LONG), _LENGTHS, _LENGTHS), min_size=2, max_size=8)
+
+
+@given(_lives(), _STEPS)
+@settings(max_examples=150, deadline=None)
+def test_counters_never_change_the_time_that_is_covered(
+    spans: Spans, steps: list[tuple[int, int, int]]
+) -> None:
+    columns = (itertools.accumulate(column) for column in zip(*steps, strict=True))
+    counters = _readings(*zip(*columns, strict=True))
+    laid = lay_over_readings(spans, counters, None)
+    assert (laid.dur_ns >= 0).all()
+    assert (laid.start_ns[1:] >= laid.end_ns[:-1]).all()
+    pieces = zip(laid.start_ns.tolist(), laid.end_ns.tolist(), strict=True)
+    assert _length_by_row(pieces, spans) == spans.dur_ns.tolist()
