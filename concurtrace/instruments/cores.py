@@ -44,7 +44,7 @@ class Cores(Instrument):
 
     def probe(self, site: Site) -> Probe:
         """Read the context switches of one process at its end."""
-        return CoresProbe(site)
+        return _CoresProbe(site)
 
     @contextmanager
     def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
@@ -62,7 +62,7 @@ class Cores(Instrument):
         return read(out)
 
 
-class CoresProbe(Probe):
+class _CoresProbe(Probe):
     """Reads what the kernel counted for one process over its whole life."""
 
     def __init__(self, site: Site) -> None:

@@ -48,7 +48,7 @@ class Memory(Instrument):
 
     def probe(self, site: Site) -> Probe:
         """Measure lines in one process."""
-        return MemoryProbe(site)
+        return _MemoryProbe(site)
 
     @contextmanager
     def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
@@ -65,7 +65,7 @@ class Memory(Instrument):
         return read(out)
 
 
-class MemoryProbe(Probe):
+class _MemoryProbe(Probe):
     """Measures the lines of one process, and its memory when the work begins and ends."""
 
     def __init__(self, site: Site) -> None:

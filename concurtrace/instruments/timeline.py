@@ -25,8 +25,8 @@ ABOUT_SUFFIX = ".about"
 FORMAT = 1
 MARK = "concurtrace: the end"
 """An event made just before the end: missing where tracing had stopped by itself before."""
-_LEAST_CAPACITY = 200_000
-"""Twice what a process can record before it is noticed how fast its buffer fills."""
+_LEAST_CAPACITY = 100_000
+"""Twice what a thread can record before it is noticed how fast the buffer fills."""
 
 
 class Timeline(Instrument):
@@ -43,7 +43,7 @@ class Timeline(Instrument):
 
     def probe(self, site: Site) -> Probe:
         """Trace one process."""
-        return TimelineProbe(site)
+        return _TimelineProbe(site)
 
     def read(self, out: Path, options: Options) -> Recording:
         """Lay the traces together; the merged file is made anew where it is missing."""
@@ -52,12 +52,15 @@ class Timeline(Instrument):
         return read(out, int(options.get("max_events", BUDGET)))
 
 
-class TimelineProbe(Probe):
+class _TimelineProbe(Probe):
     """Traces one process from the start of the work to its end."""
 
     def __init__(self, site: Site) -> None:
-        # Up to half of it is filled by all calls, the other half by ever longer ones.
-        self._capacity = max(2 * int(site.options.get("max_events", BUDGET)), _LEAST_CAPACITY)
+        # Up to half of it is filled by all calls, the other half by ever longer ones. Children
+        # share the budget, and nobody knows how many there will be.
+        budget = int(site.options.get("max_events", BUDGET))
+        share = 2 * budget if site.started_by == "main" else budget // 2
+        self._capacity = max(share, _LEAST_CAPACITY)
         self._site = site
         self._recorder: Recorder | None = None
 
