@@ -18,6 +18,10 @@ SPLIT_NS = 10_000
 """Pieces shorter than this stay with the span they lie in: entering and leaving a call takes a
 few microseconds on a core, and no total of a thread moves by it."""
 
+_ON_THE_WAY_NS = 50_000
+"""Longest work between waking up and being seen to take the GIL: some function calls."""
+_STEPS_TO_THE_GIL = 3
+
 _OFF_ASLEEP, _OFF_PREEMPTED, _ON = 0, 1, 2
 _RUNNING, _NOGIL = State.RUNNING.code, State.RUNNING_NOGIL.code
 _RUNNABLE, _GIL_WAIT = State.RUNNABLE.code, State.GIL_WAIT.code
@@ -66,7 +70,10 @@ def lay_over(spans: Spans, on: OnCore) -> Spans:
     """Split the spans of one thread by its stretches on cores; they cover the same time."""
     if not len(spans) or not len(on):
         return spans
-    return _merge(_judge(_cut(spans, _edges(on)), on))
+    laid = _merge(_judge(_cut(spans, _edges(on)), on))
+    for _ in range(_STEPS_TO_THE_GIL):
+        _name_gil_waits(laid)
+    return laid
 
 
 def lay_over_readings(spans: Spans, readings: CoreReadings, gaps_ns: Times | None) -> Spans:
@@ -95,6 +102,25 @@ def lay_over_readings(spans: Spans, readings: CoreReadings, gaps_ns: Times | Non
     if not len(rows):
         return spans
     return _split_off(pieces, rows, pieces.end_ns[rows] - ready, None)
+
+
+def _name_gil_waits(spans: Spans) -> None:
+    """Call sleep that ends in taking the GIL what it is.
+
+    Taking the GIL begins with a mutex, and a thread that lost its core with that mutex in hand
+    makes all others sleep before they are seen to wait.
+    """
+    goes_on = spans.start_ns[1:] == spans.end_ns[:-1]
+    asleep = np.flatnonzero(
+        (spans.state[:-2] == State.UNKNOWN.code)
+        & (spans.state[1:-1] == _NOGIL)
+        & (spans.dur_ns[1:-1] < _ON_THE_WAY_NS)
+        & np.isin(spans.state[2:], (_GIL_WAIT, _RUNNING))
+        & goes_on[:-1]
+        & goes_on[1:]
+    )
+    for rows in (asleep, asleep + 1):
+        spans.state[rows], spans.reason[rows] = _GIL_WAIT, Reason.NONE.code
 
 
 def anchored(readings: CoreReadings, life_ns: tuple[int, int], cpu_ns: int | None) -> CoreReadings:

@@ -93,6 +93,18 @@ def test_sleep_outside_of_any_known_call_is_not_running() -> None:
     assert [row[2] for row in _told(held)][1] is State.GIL_BLOCKED
 
 
+def test_sleep_on_the_way_to_the_gil_is_a_wait_for_it() -> None:
+    spans = _spans(
+        (State.IO_WAIT, 0, 2 * MS),
+        (State.RUNNING_NOGIL, 2 * MS, 5 * MS),
+        (State.GIL_WAIT, 5 * MS, 6 * MS),
+    )
+    on = _on((2 * MS, 2 * MS + 10 * US, 0, Left.ASLEEP), (5 * MS - 8 * US, 7 * MS, 0, Left.ASLEEP))
+    states = [row[2] for row in _told(lay_over(spans, on))]
+    assert states[-3:] == [State.GIL_WAIT] * 3
+    assert State.UNKNOWN not in states
+
+
 def test_where_records_are_missing_nothing_changes() -> None:
     spans = _spans((State.RUNNING, 0, 10 * MS))
     late = lay_over(spans, _on((6 * MS, 7 * MS, 0, Left.STILL_ON)))
