@@ -52,6 +52,27 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def kill(session: nox.Session) -> None:
+    """Kill 200 workers of running pools; nothing that was finished may be lost."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.reliability.kill", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def compatibility(session: nox.Session) -> None:
+    """Run CPython's own tests with and without the recorder, and compare."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.reliability.compatibility", *session.posargs)
+
+
+@nox.session
+def overhead(session: nox.Session) -> None:
+    """Measure what the states pass costs, beside other tools."""
+    session.install("-e", ".", "viztracer", "py-spy", "gilknocker", "yappi", "scalene")
+    session.run("python", "benchmarks/overhead.py", *(session.posargs or ["--peers"]))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it in a clean environment and profile a workload with it."""
     session.install("build")
