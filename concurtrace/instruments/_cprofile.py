@@ -93,7 +93,9 @@ class EnabledCollector:
 
     def forget(self) -> None:
         """Stop profiling the thread that forked, the only one that is left."""
-        sys.setprofile(None)
+        # All of them: one that is enabled stops whatever profiles when it is deallocated.
+        for one in self._threads:
+            one.profiler.disable()
         self._every_thread.exit()
 
     def _enable(self) -> None:

@@ -2,6 +2,11 @@
 
 Each thread is traced from its start instead of each function being wrapped, so that coroutines,
 nested functions and whatever was pickled or kept elsewhere are watched as they are.
+
+line_profiler recognises a function by its bytecode alone, and so pads that of each it is given
+with instructions that do nothing. The same is done here (see ``_padding``) for functions that are
+loaded. Those that are not, such as the ones of a script that is about to begin, are recognised by
+their code as it is; if another function has the same at the same line, ``ambiguous`` tells.
 """
 
 from __future__ import annotations
@@ -11,10 +16,12 @@ import gc
 import opcode
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
+from concurtrace.instruments._padding import is_padded, pad_loaded, padded
 from concurtrace.instruments._threads import EveryThread, running_threads
 
 _ARRIVAL = {
@@ -23,18 +30,25 @@ _ARRIVAL = {
     if name in opcode.opmap
 }
 
-Row = tuple[str, int, str, int, int]
-"""File, line, qualified name of the function, hits and nanoseconds."""
+
+@dataclass(frozen=True)
+class Rows:
+    """Lines as (file, line, qualified name of the function, hits, nanoseconds).
+
+    ``ambiguous`` has what may not be right, and why; ``some_run`` says that lines ran when this was
+    made: they count as hit.
+    """
+
+    rows: list[tuple[str, int, str, int, int]]
+    ambiguous: list[tuple[str, str]]
+    some_run: bool
 
 
 def register(profiler: Any, code: CodeType) -> None:
-    """Let a profiler watch code without changing it; RuntimeError if it would be changed.
-
-    line_profiler recognises a function by its bytecode, and pads that of each function it is
-    given to tell it from others. The code of a script is beyond its reach, so there is no padding
-    here; what can't be told apart is found by ``ambiguous``.
-    """
-    profiler._all_paddings[code.co_code] = 0
+    """Let a profiler watch code as it is; RuntimeError if the profiler would change it."""
+    if not is_padded(code):
+        # How many instructions the profiler would pad it with.
+        profiler._all_paddings[code.co_code] = 0
     cells = tuple(CellType() for _ in code.co_freevars)
     function = FunctionType(code, {}, closure=cells)
     profiler.add_function(function)
@@ -45,12 +59,15 @@ def register(profiler: Any, code: CodeType) -> None:
 class LineTracing:
     """Traces the lines of the given code in this process between start and stop."""
 
-    def __init__(self, codes: Iterable[CodeType]) -> None:
+    def __init__(self, codes: Collection[CodeType]) -> None:
         from line_profiler import LineProfiler
 
-        self._codes = {(code.co_filename, code) for code in codes}
+        distinct = pad_loaded({code.co_filename for code in codes})
+        self._unpadded = [code for code in codes if code.co_filename not in distinct]
+        watched = [*self._unpadded, *(padded(one) for one in codes if one.co_filename in distinct)]
+        self._codes = {(code.co_filename, code) for code in watched}
         self._profiler: Any = LineProfiler()
-        for code in codes:
+        for code in watched:
             register(self._profiler, code)
         self._every_thread = EveryThread(self._enable, self._disable)
         self._tracers: dict[int, Any] = {}
@@ -72,8 +89,8 @@ class LineTracing:
         self._disable()
         self._every_thread.exit()
 
-    def rows(self) -> tuple[list[Row], bool]:
-        """Return hits and times of all lines, and whether some still ran; these count as hit."""
+    def rows(self) -> Rows:
+        """Return hits and times of all lines up to now."""
         collecting = gc.isenabled()
         # A finalizer could let another thread in, which would change what is being read.
         gc.disable()
@@ -85,13 +102,18 @@ class LineTracing:
         found: dict[tuple[str, int, str], list[int]] = defaultdict(lambda: [0, 0])
         for (file, _, name), lines in stats.timings.items():
             for line, hits, time in lines:
-                found[file, line, name][0] += hits
-                found[file, line, name][1] += round(time * stats.unit * 1e9)
+                row = found[file, line, name]
+                row[0] += hits
+                row[1] += round(time * stats.unit * 1e9)
         running = list(self._running())
         for key in running:
             found[key][0] += 1
         rows = [(*key, hits, time_ns) for key, (hits, time_ns) in found.items()]
-        return rows, bool(running)
+        return Rows(
+            rows,
+            ambiguous(self._unpadded, {(file, line) for file, line, _ in found}),
+            bool(running),
+        )
 
     def _running(self) -> Iterator[tuple[str, int, str]]:
         """Find the watched lines that run: they are counted only when the next one begins."""
@@ -124,31 +146,35 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def ambiguous(codes: Iterable[CodeType]) -> list[tuple[str, str]]:
-    """Find lines whose hits may be another function's: the same bytecode at the same line.
+def ambiguous(codes: Iterable[CodeType], hit: set[tuple[str, int]]) -> list[tuple[str, str]]:
+    """Find the hit lines whose hits may be another function's: same bytecode at the same line.
 
-    All functions that are loaded are looked at. That is some 1 % of small functions, such as
-    one-line getters, for each other one of the same shape.
+    Of the functions of the standard library, 1.3 % have such a twin in another file.
     """
     known: dict[tuple[bytes, int], CodeType] = {}
     found: dict[tuple[str, int], set[str]] = defaultdict(set)
     for code in codes:
         for line in _lines(code):
-            first = known.setdefault((code.co_code, line), code)
-            if first.co_filename != code.co_filename:
-                found[first.co_filename, line].add(f"{code.co_qualname} in {code.co_filename}")
-    watched = {code.co_filename for code in codes}
+            if (code.co_filename, line) in hit:
+                first = known.setdefault((code.co_code, line), code)
+                if first.co_filename != code.co_filename:
+                    found[first.co_filename, line].add(_words(code))
+    watched = {code.co_filename for code in known.values()}
     for other in _loaded_code({line for _, line in known}):
         if other.co_filename in watched:
             continue
         for line in _lines(other):
             mine = known.get((other.co_code, line))
             if mine is not None:
-                found[mine.co_filename, line].add(f"{other.co_qualname} in {other.co_filename}")
+                found[mine.co_filename, line].add(_words(other))
     return [
         (f"line {line} of {file}", f"its hits may include those of {' and '.join(sorted(others))}")
         for (file, line), others in sorted(found.items())
     ]
+
+
+def _words(code: CodeType) -> str:
+    return f"{code.co_qualname} in {code.co_filename}"
 
 
 def _loaded_code(lines: set[int]) -> Iterator[CodeType]:

@@ -102,18 +102,16 @@ class _Probe(Probe):
 
     def end(self) -> None:
         """Stop and write the table, with the source as it is now."""
-        from concurtrace.instruments._line_tracing import ambiguous
-
-        rows, running = self._tracing.rows()
+        found = self._tracing.rows()
         self._tracing.stop()
         document = {
             "format": _FORMAT,
-            "lines": rows,
+            "lines": found.rows,
             "sources": self._watched.sources,
             "losses": self._tracing.losses,
-            "ambiguous": ambiguous(self._watched.codes),
+            "ambiguous": found.ambiguous,
             "not_found": [(loss.what, loss.reason) for loss in self._watched.losses],
-            "notes": [*self._notes, *([_UNFINISHED] if running else [])],
+            "notes": [*self._notes, *([_UNFINISHED] if found.some_run else [])],
         }
         write_json(self._path, document)
 

@@ -226,25 +226,38 @@ for _ in range(3):
     assert profile.notes == ()
 
 
-def test_the_same_bytecode_at_the_same_line_elsewhere_is_told(tmp_path: Path) -> None:
-    twin = "def twin(self):\n    return self.{}\n"
-    (tmp_path / "one.py").write_text(twin.format("first"))
-    (tmp_path / "two.py").write_text(twin.format("second"))
+def test_hits_that_may_be_anothers_are_told(tmp_path: Path) -> None:
+    # A script is compiled before anyone can mark its code: its twin elsewhere counts too.
+    twin = """
+class {name}:
+    field = 1
+    def twin(self):
+        return self.{field}
+"""
+    (tmp_path / "other.py").write_text(twin.format(name="Other", field="field"))
     profile = record(
         tmp_path,
-        "import one, two\nprint = None\n",
-        functions=("one:twin",),
+        twin.format(name="Own", field="field")
+        + """
+import other
+for _ in range(3):
+    Own().twin()
+other.Other().twin()
+""",
     )
+    assert hits(profile)["return self.field"] == 4
     (loss,) = profile.losses
-    assert loss.what == f"line 2 of {tmp_path / 'one.py'}"
-    assert "twin in" in loss.reason
-    assert "two.py" in loss.reason
+    assert loss.what == f"line 5 of {tmp_path / PROGRAM}"
+    assert "Other.twin in" in loss.reason
 
 
 WORKLOAD = """
 '''Counts.'''
 import threading
 from concurtrace.workload import Parameter, Result, Workload
+import counting_twin
+def twin(things):
+    return things.records
 WORKLOAD = Workload(parameters=(Parameter("size", 30, "items", 1, 99),))
 
 def count(size):
@@ -259,18 +272,25 @@ def threads(work):
     thread = threading.Thread(target=fill)
     thread.start()
     thread.join()
-    return Result(records)
+    result = Result(records)
+    for _ in range(5):
+        counting_twin.twin(result)
+    assert twin(result) is records
+    return result
 """
 
 
 def test_the_functions_of_a_workload_are_watched_by_default(tmp_path: Path) -> None:
     extra = install_workload(tmp_path / "site", "counting", WORKLOAD)
+    twin = "\n" * 5 + "def twin(things):\n    return things.observed\n"
+    (tmp_path / "site" / "counting_twin.py").write_text(twin)
     profile = record_workload(tmp_path, "counting", instrument="lines", extra=extra).lines
     assert profile is not None
     found = hits(profile)
     assert found["yield (number,)"] == 30
     assert found["records.extend(count(work.size))"] == 1
-    assert found["return Result(records)"] == 1
+    assert found["result = Result(records)"] == 1
+    assert found["return things.records"] == 1
     (source,) = profile.sources
     assert "\n".join(source.lines) == WORKLOAD.rstrip("\n")
     assert (profile.losses, profile.notes) == ((), ())
