@@ -263,6 +263,7 @@ uint32_t ct_fd_object(int fd, uint8_t *reason)
         return entry->object;
     char text[512] = "", link[32];
     struct stat status;
+    int saved = errno;
     uint64_t key = entry->write_key != 0 ? entry->write_key : entry->read_key;
     bool is_socket = entry->kind >= CT_O_UNIX && entry->kind <= CT_O_LISTEN;
     if (is_socket || entry->kind == CT_O_SOCKET) {
@@ -279,6 +280,7 @@ uint32_t ct_fd_object(int fd, uint8_t *reason)
             : ct_mix(status.st_ino, (uint64_t)fd << 1 | 1);
     entry->generation = ct.generation;
     ct_object(entry->kind, key, text[0] != 0 ? text : NULL, &entry->object);
+    errno = saved;
     return entry->object;
 }
 

@@ -20,6 +20,7 @@ struct ct_gil {
     uintptr_t cond, switch_cond;
     uint32_t holder;        /* tid, 0 = free */
     uint32_t released_by;   /* tid */
+    uint64_t released_ns;
     uint32_t requested;     /* a waiter's patience ran out during this hold: the holder is asked to let go */
 };
 
@@ -80,6 +81,9 @@ static void end_wait(struct ct_self *self, struct ct_gil *gil, uint64_t now)
 static void taken(struct ct_self *self, struct ct_gil *gil)
 {
     uint64_t now = ct_now();
+    if (CT_UNLIKELY(now < gil->released_ns))
+        now = gil->released_ns;
+    now = ct_not_before(self, now);
     self->gil_held = true;
     self->gil = gil;
     if (self->gil_wait_ns != 0)
@@ -100,7 +104,7 @@ static void taken(struct ct_self *self, struct ct_gil *gil)
 static void released(struct ct_self *self, struct ct_gil *gil)
 {
     struct ct_thread *slot = self->slot;
-    uint64_t now = ct_now();
+    uint64_t now = ct_not_before(self, ct_now());
     if (self->gil_held) {
         slot->gil_holds++;
         slot->gil_held_ns += now - self->gil_taken_ns;
@@ -113,6 +117,7 @@ static void released(struct ct_self *self, struct ct_gil *gil)
     self->released_only = __atomic_load_n(&gil->requested, __ATOMIC_RELAXED) != 0;
     gil->holder = 0;
     gil->released_by = self->tid;
+    gil->released_ns = now;
 }
 
 /* Does a call of PyEval_RestoreThread stand just above this frame? Then the GIL had been let go by a C function of
@@ -128,7 +133,7 @@ __attribute__((no_sanitize("address"))) static CT_NOINLINE bool gave_it_up(void 
 static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, void *const *frame)
 {
     ct_guard(self);
-    uint64_t now = ct_now();
+    uint64_t now = ct_not_before(self, ct_now());
     struct ct_detail detail = {.flags = self->flags, .reason = self->reason, .state = self->state};
     /* A release that was asked for, with no call behind it, was made for another thread. */
     forced = forced || (self->released_only && !gave_it_up(frame));
@@ -149,6 +154,16 @@ static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, vo
     self->slot->wait_owner = gil->holder;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     self->busy = false;   /* but not ready: gil_wait_ns is set */
+}
+
+/* Python locks a mutex that is busy. If it is a GIL's, and the thread does not hold that GIL, its wait for the GIL
+ * begins here: whoever has the mutex may be without a core. */
+void ct_gil_mutex_busy(struct ct_self *self, pthread_mutex_t *mutex, void *const *frame)
+{
+    uint32_t count = __atomic_load_n(&gil_count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < count; i++)
+        if (gils[i].cond + sizeof(pthread_cond_t) == (uintptr_t)mutex)
+            begin_wait(self, &gils[i], false, frame);
 }
 
 /* The first pair has been seen: the recording begins here, and what was before is told from memory. */
@@ -242,14 +257,12 @@ CT_EXPORT int pthread_cond_signal(pthread_cond_t *cond)
         }
         struct ct_self *self = gil != NULL ? enter_gil() : NULL;
         if (self != NULL) {
-            int saved = errno;
             ct_guard(self);
             if (taking)
                 taken(self, gil);
             else
                 released(self, gil);
             ct_unguard(self);
-            errno = saved;
         }
     }
     return CT_REAL(pthread_cond_signal)(cond);
@@ -275,7 +288,7 @@ CT_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mute
         if (self->gil_wait_ns == 0) {
             begin_wait(self, gil, false, __builtin_frame_address(0));
         } else {
-            charge_wait(self, ct_now(), false);
+            charge_wait(self, ct_not_before(self, ct_now()), false);
             self->gil_holder = gil->holder;
             self->slot->wait_owner = gil->holder;
         }

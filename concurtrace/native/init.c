@@ -9,52 +9,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-bool ct_tsc;
-#endif
-
 struct ct_global ct;
 static uint32_t never_live;
 volatile uint32_t *ct_live = &never_live;
-
-/* ---- ticks: the cheap clock for lock holds; every span uses CLOCK_MONOTONIC itself ---- */
-
-static uint64_t ticks_zero, ticks_zero_ns, tick_scale = 1ull << 32;
-
-void ct_clock_start(void)
-{
-#if defined(__x86_64__)
-    unsigned a, b, c, d = 0;
-    ct_tsc = __get_cpuid(0x80000007, &a, &b, &c, &d) && d & 1u << 8;   /* invariant TSC */
-    char source[32] = "";
-    ct_read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource", source, sizeof source - 1);
-    if (memcmp(source, "tsc", 3) != 0 && memcmp(source, "kvm-clock", 9) != 0)
-        ct_tsc = false;
-#endif
-    ticks_zero = ct_ticks();
-    ticks_zero_ns = ct_now();
-}
-
-/* Refined with the time that has passed: two readings 10 ms apart give 5 parts per million. */
-static void calibrate(void)
-{
-#if defined(__x86_64__)
-    static uint64_t last_ns;
-    uint64_t now = ct_now(), ticks = ct_ticks();
-    if (!ct_tsc || now - last_ns < 10000000 || now - ticks_zero_ns > 100000000000u || ticks <= ticks_zero)
-        return;
-    last_ns = now;
-    tick_scale = (uint64_t)(((__uint128_t)(now - ticks_zero_ns) << 32) / (ticks - ticks_zero));
-#endif
-}
-
-uint64_t ct_ticks_to_ns(uint64_t ticks)
-{
-    if (CT_UNLIKELY(tick_scale == 1ull << 32))
-        calibrate();
-    return (uint64_t)(((__uint128_t)ticks * tick_scale) >> 32);
-}
 
 /* ---- where the Python runtime's code lies: for the first look at a GIL, and to tell native libraries apart ---- */
 

@@ -6,7 +6,6 @@
 
 static inline void end_io(struct ct_self *self, int fd, bool failed, uint16_t flags)
 {
-    int saved = errno;
     uint64_t duration = ct_call_done(self);
     struct ct_detail detail = {.flags = failed ? flags | CT_F_FAILED : flags};
     if (duration >= CT_GET(ct.min_span_ns)) {
@@ -16,7 +15,6 @@ static inline void end_io(struct ct_self *self, int fd, bool failed, uint16_t fl
             detail.object = ct_fd_object(fd, &detail.reason);
     }
     ct_call_end(self, &detail);
-    errno = saved;
 }
 
 static inline struct ct_self *begin_io(int fd, uint16_t flags)
@@ -24,7 +22,6 @@ static inline struct ct_self *begin_io(int fd, uint16_t flags)
     struct ct_self *self = ct_enter();
     if (self == NULL)
         return NULL;
-    int saved = errno;
     /* Before the call: whoever is woken by it may run before this thread is back. */
     if (flags & CT_F_WRITE)
         ct_fd_wrote(fd);
@@ -32,7 +29,6 @@ static inline struct ct_self *begin_io(int fd, uint16_t flags)
         ct_fd_reads(fd);
     ct_call_begin(self, CT_IO_WAIT, CT_R_NONE);
     self->slot->wait_fd = fd;
-    errno = saved;
     return self;
 }
 

@@ -364,11 +364,16 @@ static void end_native(struct ct_self *self, uint32_t kind, const void *address,
 CT_EXPORT int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     struct ct_self *self = &ct_self;
-    if (CT_LIKELY(!self->ready || !*ct_live || ct_from_python(__builtin_return_address(0))))
+    bool python = ct_from_python(__builtin_return_address(0));
+    if (!self->ready || !*ct_live || (python && self->gil_held))
         return CT_REAL(pthread_mutex_lock)(mutex);
     int result = pthread_mutex_trylock(mutex);
     if (result != EBUSY)
         return result;
+    if (python) {
+        ct_gil_mutex_busy(self, mutex, __builtin_frame_address(0));
+        return CT_REAL(pthread_mutex_lock)(mutex);
+    }
     uint32_t owner = (uint32_t)mutex->__data.__owner;
     ct_call_begin(self, CT_LOCK_WAIT, CT_R_NATIVE);
     ct_live_wait(self, (uint64_t)(uintptr_t)mutex, owner);

@@ -101,7 +101,9 @@ uint64_t *ct_intern_value(enum ct_table number, uint32_t id) { return &tables[nu
 static struct ct_chunk *next_meta(struct ct_chunk *full)
 {
     uint32_t number;
+    int saved = errno;
     struct ct_chunk *fresh = ct_file_chunk(CT_CHUNK_META, 0, 0, &number);
+    errno = saved;
     if (fresh == NULL)
         return NULL;
     struct ct_chunk *expected = full;

@@ -50,8 +50,8 @@ struct ct_self {
     uint32_t fork_row;         /* 1 + row of shared.ctr for the child being made */
     uint64_t fork_ns;
     uint64_t window_ns, window_end_ns;    /* folded spans since the last fold record; 0 = none */
-    uint64_t pending_ns[CT_STATES];
-    uint32_t pending_count[CT_STATES];
+    uint64_t told_ns[CT_STATES];          /* folded time and spans that fold records have told */
+    uint64_t told_count[CT_STATES];
 };
 
 struct ct_global {
@@ -78,8 +78,8 @@ extern __thread struct ct_self ct_self __attribute__((tls_model("initial-exec"))
 extern struct ct_global ct;
 extern volatile uint32_t *ct_live;   /* wiped by the kernel in forked children */
 
-/* ---- time ---- */
-static inline uint64_t ct_now(void)
+/* ---- clock.c: CLOCK_MONOTONIC in ns; ticks are for lock holds ---- */
+static inline uint64_t ct_kernel_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -87,10 +87,34 @@ static inline uint64_t ct_now(void)
 }
 uint64_t ct_ticks_to_ns(uint64_t ticks);
 void ct_clock_start(void);
+void ct_clock_fork_child(void);
 #if defined(__x86_64__)
-extern bool ct_tsc;
-static inline uint64_t ct_ticks(void) { return CT_LIKELY(ct_tsc) ? __builtin_ia32_rdtsc() : ct_now(); }
+#define CT_ANCHORS 64u
+struct ct_anchor { uint64_t ticks, ns, scale, limit; };
+extern struct ct_clock {
+    bool trusted;              /* the counter is a clock */
+    uint32_t newest;           /* number of anchors so far; 0 = none yet */
+    uint64_t scale;            /* ns per tick, 32.32 */
+    struct ct_anchor anchors[CT_ANCHORS];
+} ct_clock;
+uint64_t ct_now_slow(void);
+static inline uint64_t ct_now(void)
+{
+    uint32_t number = __atomic_load_n(&ct_clock.newest, __ATOMIC_ACQUIRE);
+    const struct ct_anchor *anchor = &ct_clock.anchors[number & (CT_ANCHORS - 1)];
+    uint64_t from = CT_GET(anchor->ticks), ns = CT_GET(anchor->ns), scale = CT_GET(anchor->scale);
+    uint64_t limit = CT_GET(anchor->limit), passed = __builtin_ia32_rdtsc() - from;
+#if !defined(__SANITIZE_THREAD__)   /* which knows no fences; the processor orders the two loads anyway */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+    /* Its place may have been used again while this thread was without a core. */
+    if (CT_LIKELY(passed < limit && __atomic_load_n(&ct_clock.newest, __ATOMIC_RELAXED) - number < CT_ANCHORS / 2))
+        return ns + (passed * scale >> 32);
+    return ct_now_slow();
+}
+static inline uint64_t ct_ticks(void) { return CT_LIKELY(ct_clock.trusted) ? __builtin_ia32_rdtsc() : ct_kernel_now(); }
 #else
+static inline uint64_t ct_now(void) { return ct_kernel_now(); }
 static inline uint64_t ct_ticks(void) { return ct_now(); }
 #endif
 
@@ -135,6 +159,12 @@ static inline void ct_unguard(struct ct_self *self)
     self->ready = true;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     self->busy = false;
+}
+
+/* Clocks of two cores may differ by a tick. */
+static inline uint64_t ct_not_before(const struct ct_self *self, uint64_t now)
+{
+    return CT_LIKELY(now >= self->since_ns) ? now : self->since_ns;
 }
 
 /* ---- span.c: the state machine of a thread ---- */
@@ -190,6 +220,7 @@ void ct_thread_name(struct ct_thread *slot);
 
 /* ---- gil.c ---- */
 void ct_gil_fork_child(void);
+void ct_gil_mutex_busy(struct ct_self *self, pthread_mutex_t *mutex, void *const *frame);
 void ct_gil_abandon(struct ct_self *self, uint64_t now);
 static inline bool ct_from_python(void *caller)
 {

@@ -16,13 +16,15 @@ static inline void live_end(struct ct_thread *slot) { __atomic_store_n(&slot->se
 static CT_NOINLINE bool next_chunk(struct ct_self *self)
 {
     uint32_t number;
+    int saved = errno;
     if (self->slot->flags & CT_T_REST)   /* no place in the file */
         return false;
     struct ct_chunk *fresh = ct_file_chunk(CT_CHUNK_SPANS, self->slot->index, self->sequence, &number);
+    if (fresh != NULL && self->chunk != NULL)
+        ct_file_drop_pages(self->chunk);
+    errno = saved;
     if (fresh == NULL)
         return false;
-    if (self->chunk != NULL)
-        ct_file_drop_pages(self->chunk);
     self->chunk = fresh;
     self->chunk_used = 0;
     self->sequence++;
@@ -54,14 +56,18 @@ void ct_flush_folds(struct ct_self *self)
 {
     uint64_t length = (self->window_end_ns - self->window_ns + 999) / 1000;
     for (unsigned state = 0; state < CT_STATES && self->window_ns != 0; state++) {
-        if (self->pending_count[state] == 0)
+        const struct ct_total *total = &self->slot->states[state];
+        uint64_t count = total->folded_count - self->told_count[state];
+        uint64_t duration = total->folded_ns - self->told_ns[state];
+        if (count == 0)
             continue;
-        uint64_t count = self->pending_count[state] > 0xffffff ? 0xffffff : self->pending_count[state];
-        if (!append(self, pack0(self->window_ns, state, 0), self->pending_ns[state],
+        if (count > 0xffffff)
+            count = 0xffffff;
+        if (!append(self, pack0(self->window_ns, state, 0), duration,
                     count | (length > 0xffffff ? 0xffffff : length) << 24 | (uint64_t)CT_F_FOLD << 48))
             break;
-        self->pending_ns[state] = 0;
-        self->pending_count[state] = 0;
+        self->told_count[state] += count;
+        self->told_ns[state] += duration;
     }
     self->window_ns = 0;
 }
@@ -69,15 +75,15 @@ void ct_flush_folds(struct ct_self *self)
 static void fold(struct ct_self *self, uint8_t state, uint64_t duration, uint64_t now)
 {
     struct ct_total *total = &self->slot->states[state];
-    total->folded_ns += duration;
-    total->folded_count++;
-    if (self->window_ns != 0 && now - self->window_ns > CT_GET(ct.window_max_ns))
-        ct_flush_folds(self);
     if (self->window_ns == 0)
         self->window_ns = self->since_ns;
+    else if (CT_UNLIKELY(now - self->window_ns > CT_GET(ct.window_max_ns))) {
+        ct_flush_folds(self);
+        self->window_ns = self->since_ns;
+    }
+    total->folded_ns += duration;
+    total->folded_count++;
     self->window_end_ns = now;
-    self->pending_ns[state] += duration;
-    self->pending_count[state]++;
 }
 
 static bool store(struct ct_self *self, uint64_t duration, const struct ct_detail *detail)
@@ -97,8 +103,7 @@ static bool store(struct ct_self *self, uint64_t duration, const struct ct_detai
 
 static inline void close_span(struct ct_self *self, uint64_t now, const struct ct_detail *detail)
 {
-    /* Clocks of two cores may differ by a tick. */
-    uint64_t duration = now > self->since_ns ? now - self->since_ns : 0;
+    uint64_t duration = now - self->since_ns;
     struct ct_total *total = &self->slot->states[detail->state];
     total->total_ns += duration;
     total->count++;
@@ -116,13 +121,14 @@ static inline void open_span(struct ct_self *self, uint8_t state, uint64_t now)
     slot->state = state;
     slot->reason = CT_R_NONE;
     slot->gil_held = self->gil_held;
-    slot->since_ns = now;
     slot->in_call = 0;
+    slot->since_ns = now;
 }
 
 void ct_switch(struct ct_self *self, uint8_t state, uint64_t now)
 {
     struct ct_detail detail = {.flags = self->flags, .reason = self->reason, .state = self->state};
+    now = ct_not_before(self, now);
     live_begin(self->slot);
     close_span(self, now, &detail);
     open_span(self, state, now);
@@ -132,6 +138,7 @@ void ct_switch(struct ct_self *self, uint8_t state, uint64_t now)
 void ct_switch_detail(struct ct_self *self, uint8_t state, uint64_t now, const struct ct_detail *detail)
 {
     struct ct_thread *slot = self->slot;
+    now = ct_not_before(self, now);
     live_begin(slot);
     close_span(self, now, detail);
     open_span(self, state, now);

@@ -84,8 +84,8 @@ struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t fl
     self->chunk = NULL;
     self->sequence = 0;
     self->window_ns = 0;
-    memset(self->pending_count, 0, sizeof self->pending_count);
-    memset(self->pending_ns, 0, sizeof self->pending_ns);
+    memset(self->told_count, 0, sizeof self->told_count);
+    memset(self->told_ns, 0, sizeof self->told_ns);
     slot->tid = self->tid;
     slot->start_ns = start_ns;
     slot->since_ns = start_ns;
@@ -158,9 +158,7 @@ void ct_thread_end(void *given)
     int saved = errno;
     ct_guard(self);
     self->dead = true;
-    uint64_t now = ct_now();
-    if (now < self->since_ns)
-        now = self->since_ns;
+    uint64_t now = ct_not_before(self, ct_now());
     struct ct_detail detail = {.flags = self->flags, .reason = self->reason, .state = self->state};
     ct_gil_abandon(self, now);
     ct_switch_detail(self, self->state, now, &detail);
@@ -219,6 +217,7 @@ void ct_fork_child_threads(uint64_t now)
 {
     struct ct_self *self = &ct_self;
     ct.fork_parent_tid = self->tid;
+    ct_clock_fork_child();
     memset(starts, 0, sizeof starts);
     memset(known, 0, sizeof known);
     self->tid = ct_gettid();

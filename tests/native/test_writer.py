@@ -12,7 +12,7 @@ import pytest
 from .conftest import NATIVE
 from .recording import problems, read
 
-CORE = ["file.c", "span.c", "meta.c", "shared.c", "thread.c", "real.c"]
+CORE = ["clock.c", "file.c", "span.c", "meta.c", "shared.c", "thread.c", "real.c"]
 SPANS = 12_000
 
 

@@ -64,6 +64,7 @@ int main(int argc, char **argv)
     long threads = argc > 1 ? atol(argv[1]) : 4;
     spans = argc > 2 ? atol(argv[2]) : 20000;
     ct_resolve();
+    ct_clock_start();
     snprintf(ct.directory, sizeof ct.directory, "%s", getenv("CONCURTRACE_STATES_DIR"));
     ct.mode = CT_MODE_PYTHON;
     ct.learned = true;
