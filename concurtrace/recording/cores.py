@@ -70,10 +70,7 @@ def lay_over(spans: Spans, on: OnCore) -> Spans:
     """Split the spans of one thread by its stretches on cores; they cover the same time."""
     if not len(spans) or not len(on):
         return spans
-    laid = _merge(_judge(_cut(spans, _edges(on)), on))
-    for _ in range(_STEPS_TO_THE_GIL):
-        _name_gil_waits(laid)
-    return laid
+    return _merge(_judge(_cut(spans, _edges(on)), on))
 
 
 def lay_over_readings(spans: Spans, readings: CoreReadings, gaps_ns: Times | None) -> Spans:
@@ -104,23 +101,40 @@ def lay_over_readings(spans: Spans, readings: CoreReadings, gaps_ns: Times | Non
     return _split_off(pieces, rows, pieces.end_ns[rows] - ready, None)
 
 
-def _name_gil_waits(spans: Spans) -> None:
-    """Call sleep that ends in taking the GIL what it is.
+def name_gil_waits(spans: Spans) -> None:
+    """Call sleep on the way to the GIL what it is, in a process of several Python threads.
 
     Taking the GIL begins with a mutex, and a thread that lost its core with that mutex in hand
-    makes all others sleep before they are seen to wait.
+    makes all others sleep before they are seen to wait. Where the GIL was free afterwards, sleep
+    right after letting go of it was something else: a call that the recorder does not know.
     """
-    goes_on = spans.start_ns[1:] == spans.end_ns[:-1]
-    asleep = np.flatnonzero(
-        (spans.state[:-2] == State.UNKNOWN.code)
-        & (spans.state[1:-1] == _NOGIL)
-        & (spans.dur_ns[1:-1] < _ON_THE_WAY_NS)
-        & np.isin(spans.state[2:], (_GIL_WAIT, _RUNNING))
-        & goes_on[:-1]
-        & goes_on[1:]
-    )
-    for rows in (asleep, asleep + 1):
-        spans.state[rows], spans.reason[rows] = _GIL_WAIT, Reason.NONE.code
+    for _ in range(_STEPS_TO_THE_GIL if len(spans) > 2 else 0):
+        goes_on = spans.start_ns[1:] == spans.end_ns[:-1]
+        after = spans.state[2:]
+        asleep = np.flatnonzero(
+            (spans.state[:-2] == State.UNKNOWN.code)
+            & (spans.state[1:-1] == _NOGIL)
+            & (spans.dur_ns[1:-1] < _ON_THE_WAY_NS)
+            & ((after == _GIL_WAIT) | ((after == _RUNNING) & _after_call(spans, goes_on)[:-2]))
+            & goes_on[:-1]
+            & goes_on[1:]
+        )
+        for rows in (asleep, asleep + 1):
+            spans.state[rows], spans.reason[rows] = _GIL_WAIT, Reason.NONE.code
+
+
+def _after_call(spans: Spans, goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell for every row whether the thread comes out of a call, with no work of its own since."""
+    between = np.isin(spans.state, (_NOGIL, _RUNNABLE, State.UNKNOWN.code))
+    # A call that never slept is work, and keeps the reason of the call.
+    between &= (spans.state != _NOGIL) | (spans.reason == Reason.NONE.code)
+    rows = np.arange(len(spans))
+    last = np.maximum.accumulate(np.where(between, -1, rows))
+    gaps = np.concatenate(([0], np.cumsum(~goes_on)))
+    found = spans.state[np.maximum(last, 0)]
+    good: NDArray[np.bool_] = (last >= 0) & (gaps[rows] == gaps[np.maximum(last, 0)])
+    good &= (found != _RUNNING) & (found != State.STARTING.code)
+    return good
 
 
 def anchored(readings: CoreReadings, life_ns: tuple[int, int], cpu_ns: int | None) -> CoreReadings:

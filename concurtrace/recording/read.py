@@ -1,6 +1,6 @@
 """Read a whole recording: all process files, what they share, and what the watcher saw."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -180,6 +180,8 @@ class _Reader:
         return table
 
     def _lay_over(self, drafts: list[Draft]) -> None:
+        python = Counter(one.process for one in drafts if one.slot["flags"] & layout.T_PYTHON)
+        crowded = {process for process, count in python.items() if count > 1}
         for one in drafts:
             on_core = _rows_of(self.watch.on_core, one.tid)
             readings = _rows_of(self.watch.readings, one.tid)
@@ -192,6 +194,8 @@ class _Reader:
                 laid = part if on_core is None else cores.lay_over(part, on_core)
                 if readings is not None:
                     laid = cores.lay_over_readings(laid, readings, gaps)
+                if one.process in crowded:
+                    cores.name_gil_waits(laid)
                 one.parts[number] = laid
         releases = _releases(drafts)
         for one in drafts:

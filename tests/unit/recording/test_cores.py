@@ -14,6 +14,7 @@ from concurtrace.recording.cores import (
     anchored,
     lay_over,
     lay_over_readings,
+    name_gil_waits,
     releases_of,
     split_woken,
 )
@@ -93,16 +94,28 @@ def test_sleep_outside_of_any_known_call_is_not_running() -> None:
     assert [row[2] for row in _told(held)][1] is State.GIL_BLOCKED
 
 
-def test_sleep_on_the_way_to_the_gil_is_a_wait_for_it() -> None:
+_WAKES_TWICE = _on((0, 2 * MS + 10 * US, 0, Left.ASLEEP), (5 * MS - 8 * US, 7 * MS, 0, Left.ASLEEP))
+
+
+def _named(before: State, after: State) -> list[State]:
+    """Lay sleep without the GIL between two states over, and name it."""
     spans = _spans(
-        (State.IO_WAIT, 0, 2 * MS),
-        (State.RUNNING_NOGIL, 2 * MS, 5 * MS),
-        (State.GIL_WAIT, 5 * MS, 6 * MS),
+        (before, 0, 2 * MS), (State.RUNNING_NOGIL, 2 * MS, 5 * MS), (after, 5 * MS, 6 * MS)
     )
-    on = _on((2 * MS, 2 * MS + 10 * US, 0, Left.ASLEEP), (5 * MS - 8 * US, 7 * MS, 0, Left.ASLEEP))
-    states = [row[2] for row in _told(lay_over(spans, on))]
+    laid = lay_over(spans, _WAKES_TWICE)
+    name_gil_waits(laid)
+    return [row[2] for row in _told(laid)]
+
+
+def test_sleep_on_the_way_to_the_gil_is_a_wait_for_it() -> None:
+    states = _named(State.RUNNING, State.GIL_WAIT)
     assert states[-3:] == [State.GIL_WAIT] * 3
-    assert State.UNKNOWN not in states
+
+
+def test_sleep_in_a_call_that_nobody_knows_stays_unknown() -> None:
+    states = _named(State.RUNNING, State.RUNNING)
+    assert State.UNKNOWN in states
+    assert State.GIL_WAIT not in states
 
 
 def test_where_records_are_missing_nothing_changes() -> None:
