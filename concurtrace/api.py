@@ -8,12 +8,14 @@ from pathlib import Path
 from concurtrace import discovery
 from concurtrace.analysis.hot import find_hot
 from concurtrace.analysis.states import states_report
+from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.engine import Diagnosis, judge
 from concurtrace.discovery import Kind
 from concurtrace.errors import RunDataError
 from concurtrace.launch.launcher import Launcher
 from concurtrace.launch.plan import RunPlan
 from concurtrace.model.recording import Recording
-from concurtrace.model.report import Artifact, Finding, Outcome, Report, StatesReport
+from concurtrace.model.report import Artifact, Outcome, Report, StatesReport
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus
 
@@ -34,6 +36,7 @@ def load(folder: Path) -> Report:
             f"{folder} holds no finished pass: the run was stopped before the first."
         )
     recording = _read_recording(folder, found)
+    diagnosis = diagnose(found, recording)
     return Report(
         run=found.run,
         run_path=str(folder),
@@ -45,14 +48,16 @@ def load(folder: Path) -> Report:
         recording=recording,
         hot=find_hot(recording),
         artifacts=_artifacts(folder, recording),
-        findings=diagnose(recording),
+        findings=diagnosis.findings,
         states=_states(found, recording),
+        verdict=diagnosis.verdict,
+        critical_path=diagnosis.critical_path,
     )
 
 
-def diagnose(_recording: Recording) -> tuple[Finding, ...]:
-    """Judge a recording by every rule."""
-    return ()
+def diagnose(found: Manifest, recording: Recording) -> Diagnosis:
+    """Judge a run by every rule, and say what it comes to."""
+    return judge(Case(recording, found.passes, found.environment, found.target))
 
 
 def render(report: Report, format_name: str) -> bytes:

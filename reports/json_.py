@@ -53,7 +53,8 @@ def document(report: Report) -> Object:
         "states": _wait_states.recording(report.states) if report.states else None,
         "gil": _wait_states.gil(report.states) if report.states else None,
         "locks": [_wait_states.lock(one) for one in report.states.locks] if report.states else None,
-        "critical_path": None,
+        "critical_path": _critical_path(report),
+        "verdict": report.verdict,
         "findings": [_finding(one) for one in report.findings],
         "hot": _hot(report),
         "tables": [asdict(one) for one in recording.tables],
@@ -222,6 +223,15 @@ def _cores(report: Report) -> list[Object] | None:
     ]
 
 
+def _critical_path(report: Report) -> list[Object] | None:
+    if report.critical_path is None:
+        return None
+    return [
+        {"state": one.state.name, "tid": one.tid, "where": one.where, "ns": one.ns}
+        for one in report.critical_path
+    ]
+
+
 def _finding(one: Finding) -> Object:
     return {
         "rule": one.rule,
@@ -233,6 +243,9 @@ def _finding(one: Finding) -> Object:
         "window_ns": one.window_ns,
         "evidence": dict(one.evidence) if one.evidence is not None else None,
         "prediction": asdict(one.prediction) if one.prediction is not None else None,
+        "gain_ns": one.gain_ns,
+        "also": one.also,
+        "part_of": one.part_of,
     }
 
 

@@ -7,6 +7,7 @@ from concurtrace.model.report import Report
 from concurtrace.model.run import Pass
 from concurtrace.units import count_text, share_text, significant
 
+from ._diagnosis_lines import diagnosis
 from ._facts import facts, function_time_ns
 from ._places import Places, name_of
 from ._scale import Scale
@@ -32,6 +33,7 @@ class Terminal:
         """Sum a run up: outcome, figures, passes, hot spots, and what is missing."""
         blocks = (
             _outcome(verdict(report)),
+            diagnosis(report),
             _figures(report),
             _passes(report.passes),
             _functions(report),

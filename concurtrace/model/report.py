@@ -37,7 +37,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer of one rule: claim, proof and next step."""
+    """The answer of one rule: claim, proof and next step.
+
+    ``gain_ns`` is what it costs on the critical path at most, by which findings are ordered.
+    Findings with one root cause are one story: its first names the others in ``also``, and they
+    name it in ``part_of``. ``window_ns`` counts from the start of the run.
+    """
 
     rule: str
     severity: Severity
@@ -48,6 +53,19 @@ class Finding:
     window_ns: tuple[int, int] | None = None
     evidence: Mapping[str, int | float | str] | None = None
     prediction: Prediction | None = None
+    gain_ns: int = 0
+    also: tuple[str, ...] = ()
+    part_of: str | None = None
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """Time on the critical path of one thread in one state at one place; "" = not known where."""
+
+    state: State
+    tid: int
+    where: str
+    ns: int
 
 
 @dataclass(frozen=True)
@@ -261,7 +279,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything about one run that is worth telling; what renderers are given."""
+    """Everything about one run that is worth telling; what renderers are given.
+
+    ``verdict`` is what the diagnosis comes to in a sentence or two.
+    """
 
     run: str
     run_path: str
@@ -275,6 +296,8 @@ class Report:
     artifacts: tuple[Artifact, ...]
     findings: tuple[Finding, ...] = ()
     states: StatesReport | None = None
+    verdict: str = ""
+    critical_path: tuple[PathStep, ...] | None = None
 
     def find_pass(self, name: str) -> Pass | None:
         """Return a pass by name, or None."""

@@ -16,7 +16,18 @@ from concurtrace.model.report import Report
 from .._text import printable, shorten, without_home
 from .._words import subject
 from .section import Section
-from .sections import artifacts, cores, details, flame, functions, memory, overview, passes, source
+from .sections import (
+    artifacts,
+    cores,
+    details,
+    findings,
+    flame,
+    functions,
+    memory,
+    overview,
+    passes,
+    source,
+)
 from .sections import tables as other_tables
 
 _HERE = Path(__file__).parent
@@ -25,6 +36,7 @@ _LONGEST_TEXT = 1_000
 
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     overview.build,
+    findings.build,
     passes.build,
     functions.build,
     flame.build,

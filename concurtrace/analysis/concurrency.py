@@ -1,0 +1,109 @@
+"""How many threads ran, or wanted to, at once: from span borders, in one sort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from concurtrace.model.states import State
+from concurtrace.model.trace import Selection, Times, Trace
+
+WORKING = (State.RUNNING, State.RUNNING_NOGIL)
+READY = (*WORKING, State.RUNNABLE)
+WANTING = (*READY, State.GIL_WAIT)
+"""What a thread does that has something to do and nothing to wait for but a core or the GIL."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """How many intervals there are at once: ``count[i]`` from ``times_ns[i]`` to the next time."""
+
+    times_ns: Times
+    count: Times
+
+    @classmethod
+    def of(cls, start_ns: Times, end_ns: Times, from_ns: int, to_ns: int) -> Steps:
+        """Lay intervals over a window; they must not reach beyond it."""
+        keys = np.empty(2 * len(start_ns) + 2, np.int64)
+        # One sort of times with the direction in the lowest bit: an end comes before a start.
+        keys[: len(start_ns)] = (start_ns - from_ns) << 1 | 1
+        keys[len(start_ns) : -2] = (end_ns - from_ns) << 1
+        keys[-2:] = 0, (to_ns - from_ns) << 1
+        keys[:-2].sort()
+        keys = np.concatenate((keys[-2:-1], keys[:-2], keys[-1:]))
+        change = (keys & 1) * 2 - 1
+        change[[0, -1]] = 0
+        return cls((keys >> 1) + from_ns, np.cumsum(change))
+
+    def time_at(self) -> Times:
+        """Return the time for which there were exactly 0, 1, 2… at once."""
+        length = np.diff(self.times_ns)
+        found: Times = np.bincount(np.maximum(self.count[:-1], 0), length).astype(np.int64)
+        return found
+
+    def inside(self, exactly: int, start_ns: Times, end_ns: Times) -> Times:
+        """Measure for some intervals how long there were exactly so many meanwhile."""
+        length = np.diff(self.times_ns)
+        sums = np.concatenate(([0], np.cumsum(np.where(self.count[:-1] == exactly, length, 0))))
+        return self._integral(exactly, sums, end_ns) - self._integral(exactly, sums, start_ns)
+
+    def _integral(self, exactly: int, sums: Times, at_ns: Times) -> Times:
+        place = np.clip(np.searchsorted(self.times_ns, at_ns, side="right") - 1, 0, None)
+        rest = np.where(self.count[place] == exactly, at_ns - self.times_ns[place], 0)
+        found: Times = sums[place] + rest
+        return found
+
+
+def steps(trace: Trace, *states: State, rows: Selection | None = None) -> Steps:
+    """Count how many threads were in some states at once; ``rows`` selects spans further."""
+    mask = trace.spans.in_state(*states)
+    if rows is not None:
+        chosen = np.zeros(len(mask), bool)
+        chosen[rows] = True
+        mask &= chosen
+    part = trace.spans.take(mask)
+    return Steps.of(part.start_ns, part.end_ns, trace.start_ns, trace.end_ns)
+
+
+@dataclass(frozen=True, eq=False)
+class Concurrency:
+    """How parallel a run was.
+
+    ``running_ns[n]`` is the time with exactly n threads at work, ``wanting_ns[n]`` with n that
+    worked, or waited for a core or the GIL only. ``effective`` is the mean number at work;
+    ``alone_ns`` says for every thread how long nobody else wanted to work while it did.
+    """
+
+    running_ns: Times
+    ready_ns: Times
+    wanting_ns: Times
+    effective: float
+    alone_ns: Times
+
+    def share_of(self, times_ns: Times, at_least: int) -> float:
+        """Return the share of the run in which so many or more were counted."""
+        whole = int(times_ns.sum())
+        return float(times_ns[at_least:].sum()) / whole if whole else 0.0
+
+
+def concurrency(trace: Trace) -> Concurrency:
+    """Work out how parallel a run was; effective parallelism from exact totals."""
+    wanting = steps(trace, *WANTING)
+    mask = trace.spans.in_state(*WANTING)
+    part = trace.spans.take(mask)
+    alone = wanting.inside(1, part.start_ns, part.end_ns)
+    per_thread = np.bincount(trace.span_threads[mask], alone, len(trace.threads))
+    worked = sum(thread.ns(*WORKING) for thread in trace.threads)
+    return Concurrency(
+        running_ns=steps(trace, *WORKING).time_at(),
+        ready_ns=steps(trace, *READY).time_at(),
+        wanting_ns=wanting.time_at(),
+        effective=worked / trace.wall_ns if trace.wall_ns else 0.0,
+        alone_ns=per_thread.astype(np.int64),
+    )
+
+
+def availability(cpu_ns: int, ready_ns: int) -> float:
+    """Return the share of the time wanted on a core that was had: CPU / (CPU + ready)."""
+    return cpu_ns / (cpu_ns + ready_ns) if cpu_ns + ready_ns else 1.0

@@ -1,0 +1,72 @@
+"""Crews: threads or processes that share one kind of work, told by their names and parents."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import Thread, Times, Trace
+
+_NUMBERS = re.compile(r"[\d_-]+")
+_DOES = (
+    State.RUNNING,
+    State.RUNNING_NOGIL,
+    State.RUNNABLE,
+    State.GIL_WAIT,
+    State.IO_WAIT,
+    State.SLEEP,
+    State.LOCK_WAIT,
+    State.GIL_BLOCKED,
+)
+_LONG_ENOUGH_NS = 1_000_000
+"""What a worker does for less, as it winds up, is not its work."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Threads that do the same kind of work: threads of one process, or a process's children."""
+
+    name: str
+    rows: tuple[int, ...]
+    threads: tuple[Thread, ...]
+    of_processes: bool
+
+
+def crews(trace: Trace) -> tuple[Crew, ...]:
+    """Find the crews of two or more, the largest first."""
+    groups: dict[tuple[str, int, str], list[int]] = defaultdict(list)
+    for row, one in enumerate(trace.threads):
+        process = trace.processes[one.process]
+        if one.lifetime_ns <= 0 or not one.runs_python:
+            continue
+        if not one.is_main:
+            groups["threads", one.process, _stem(one.name)].append(row)
+        elif process.parent is not None:
+            groups["processes", process.parent, _stem(process.name)].append(row)
+    found = [
+        Crew(stem, tuple(rows), tuple(trace.threads[row] for row in rows), kind == "processes")
+        for (kind, _, stem), rows in groups.items()
+        if len(rows) > 1
+    ]
+    return tuple(sorted(found, key=lambda one: (-len(one.rows), one.name)))
+
+
+def _stem(name: str) -> str:
+    """Take numbers, and what a thread's function is called, off a name."""
+    return _NUMBERS.sub("", name.partition(" (")[0]) or name
+
+
+def last_busy_ns(trace: Trace, crew: Crew) -> Times:
+    """Return when each of a crew last did something; its start where it never did."""
+    spans = trace.spans
+    busy = spans.in_state(*_DOES) & (spans.dur_ns >= _LONG_ENOUGH_NS)
+    busy &= (spans.reason != Reason.IPC.code) & (spans.reason != Reason.IDLE_WORKER.code)
+    found = []
+    for one in crew.threads:
+        mine = np.flatnonzero(busy[one.first : one.last])
+        found.append(int(spans.end_ns[one.first + mine[-1]]) if len(mine) else one.start_ns)
+    return np.array(found, np.int64)

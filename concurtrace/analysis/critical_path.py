@@ -1,0 +1,211 @@
+"""The critical path: the chain of work and waits that decided how long the run took.
+
+Walked backwards from the end of the first thread: while a thread works, or waits for something
+that no thread of the target brings (a core, the GIL, a peer, a timer), the path stays on it; where
+a wait was ended by another thread, the path goes on there, at that moment. A thread's start leads
+to its creator. After Perfetto's wake-up graph (stdlib/sched/thread_executing_span.sql).
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.analysis.places import Places
+from concurtrace.model.report import PathStep
+from concurtrace.model.states import STATES, State
+from concurtrace.model.trace import SpanFlag, Times, Trace
+
+_HANDED_ON = (State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT, State.IO_WAIT)
+_END = -1
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class CriticalPath:
+    """Pieces of the path in order of time: thread ``row``, from ``start_ns`` to ``end_ns``.
+
+    ``wait`` is the span of another thread that the end of the piece ended, -1 where it started
+    that thread or is the end. ``span`` and ``span_ns`` list the spans that lie on the path and
+    how much of each does.
+    """
+
+    row: Rows
+    start_ns: Times
+    end_ns: Times
+    wait: Rows
+    span: Rows
+    span_ns: Times
+
+    @property
+    def length_ns(self) -> int:
+        """How long the path is: the run, less what its start did not record."""
+        return int((self.end_ns - self.start_ns).sum())
+
+
+def critical_path(trace: Trace) -> CriticalPath:
+    """Walk the critical path of a trace; linear in its spans."""
+    first = _first_thread(trace)
+    if first is None:
+        none = np.empty(0, np.intp)
+        return CriticalPath(none, none, none, none, none, none)
+    hops = _Hops(trace)
+    row, start, end, wait = hops.walk(first)
+    span, span_ns = _spans_on(trace, row, start, end)
+    return CriticalPath(row, start, end, wait, span, span_ns)
+
+
+def _first_thread(trace: Trace) -> int | None:
+    """The main thread of the first process, else the thread that ended last."""
+    lives = [row for row, one in enumerate(trace.threads) if one.lifetime_ns > 0]
+    main = [
+        row
+        for row in lives
+        if trace.threads[row].is_main and trace.processes[trace.threads[row].process].parent is None
+    ]
+    return max(main or lives, key=lambda row: trace.threads[row].end_ns, default=None)
+
+
+class _Keys:
+    """Times of all threads on one axis, one thread after the other."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._zero = trace.start_ns
+        self._length = trace.wall_ns + 2
+
+    def of(self, rows: Rows, times_ns: Times) -> Times:
+        """Place times of threads on the axis."""
+        found: Times = rows.astype(np.int64) * self._length + (times_ns - self._zero)
+        return found
+
+
+class _Hops:
+    """The waits that lead elsewhere, each with the hop that comes before it there."""
+
+    def __init__(self, trace: Trace) -> None:
+        spans = trace.spans
+        self._trace, self._keys = trace, _Keys(trace)
+        waits = np.flatnonzero(
+            spans.in_state(*_HANDED_ON)
+            & (spans.waker != 0)
+            & ((spans.flags & SpanFlag.TIMED_OUT) == 0)
+        )
+        towards = trace.rows_of(spans.waker[waits], spans.end_ns[waits])
+        mine = trace.span_threads[waits]
+        known = (towards >= 0) & (towards != mine)
+        self.wait: Rows = waits[known]
+        self.towards: Rows = towards[known]
+        ends = spans.end_ns[self.wait]
+        self._at = self._keys.of(mine[known].astype(np.intp), ends)
+        self.before = self._last(self.towards, ends)
+
+    def _last(self, rows: Rows, times_ns: Times) -> Rows:
+        """Find the last hop of a thread that ends before a time; -1 if there is none."""
+        if not len(self._at):
+            return np.full(len(rows), _END, np.intp)
+        found = np.searchsorted(self._at, self._keys.of(rows, times_ns), side="left") - 1
+        lowest = self._keys.of(rows, np.full(len(rows), self._trace.start_ns))
+        good = (found >= 0) & (self._at[np.maximum(found, 0)] >= lowest)
+        return np.where(good, found, _END)
+
+    def walk(self, first: int) -> tuple[Rows, Times, Times, Rows]:
+        """Follow the hops back from the end of a thread; return the pieces in order of time."""
+        trace = self._trace
+        ends, before, towards = trace.spans.end_ns[self.wait], self.before, self.towards
+        # Packed: a path may have millions of pieces.
+        rows, starts, stops, waits = array("q"), array("q"), array("q"), array("q")
+        row, now, wait = first, trace.threads[first].end_ns, _END
+        hop = self._hop(row, now)
+        while True:
+            thread = trace.threads[row]
+            start = int(ends[hop]) if hop != _END else min(thread.start_ns, now)
+            rows.append(row)
+            starts.append(start)
+            stops.append(now)
+            waits.append(wait)
+            if hop != _END:
+                wait, row, now = int(self.wait[hop]), int(towards[hop]), start
+                hop = int(before[hop])
+                continue
+            creator = self._creator(row)
+            if creator is None or start >= now or start <= trace.start_ns:
+                break
+            row, now, wait = creator, start, _END
+            hop = self._hop(row, now)
+        for column in (rows, starts, stops, waits):
+            column.reverse()
+        return (
+            np.array(rows, np.intp),
+            np.array(starts, np.int64),
+            np.array(stops, np.int64),
+            np.array(waits, np.intp),
+        )
+
+    def _hop(self, row: int, now: int) -> int:
+        return int(self._last(np.array([row]), np.array([now], np.int64))[0])
+
+    def _creator(self, row: int) -> int | None:
+        trace, thread = self._trace, self._trace.threads[row]
+        tid = thread.creator_tid
+        process = trace.processes[thread.process]
+        if thread.is_main:
+            tid = process.creator_tid or process.parent_pid
+        found = trace.rows_of(np.array([tid], np.uint32), np.array([thread.start_ns], np.int64))
+        return int(found[0]) if found[0] >= 0 and found[0] != row else None
+
+
+def _spans_on(trace: Trace, rows: Rows, start_ns: Times, end_ns: Times) -> tuple[Rows, Times]:
+    """List the spans that pieces of threads cover, and how much of each."""
+    keys, spans = _Keys(trace), trace.spans
+    mine = trace.span_threads.astype(np.intp)
+    low = np.searchsorted(keys.of(mine, spans.end_ns), keys.of(rows, start_ns), side="right")
+    high = np.searchsorted(keys.of(mine, spans.start_ns), keys.of(rows, end_ns), side="left")
+    many = np.maximum(high - low, 0)
+    piece = np.repeat(np.arange(len(rows)), many)
+    offset = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
+    found = low[piece] + offset
+    covered = np.minimum(spans.end_ns[found], end_ns[piece]) - np.maximum(
+        spans.start_ns[found], start_ns[piece]
+    )
+    return found, covered
+
+
+def path_steps(trace: Trace, path: CriticalPath, kept: int = 100) -> tuple[PathStep, ...]:
+    """Sum the path up by state, thread and place, the longest first."""
+    spans, places = trace.spans, Places(trace.stacks)
+    columns = np.stack(
+        (
+            spans.state[path.span].astype(np.int64),
+            trace.span_threads[path.span].astype(np.int64),
+            spans.stack[path.span].astype(np.int64),
+        )
+    )
+    groups, inverse = np.unique(columns, axis=1, return_inverse=True)
+    times = np.bincount(inverse.ravel(), path.span_ns, groups.shape[1])
+    sums: dict[tuple[State, int, str], int] = {}
+    for (state, row, stack), ns in zip(groups.T.tolist(), times.tolist(), strict=True):
+        key = STATES[state], trace.threads[row].tid, places.of(stack) or ""
+        sums[key] = sums.get(key, 0) + int(ns)
+    ranked = sorted(sums.items(), key=lambda one: (-one[1], one[0][1], one[0][2]))
+    return tuple(PathStep(state, tid, where, ns) for (state, tid, where), ns in ranked[:kept])
+
+
+def ns_by_state(trace: Trace, path: CriticalPath) -> dict[State, int]:
+    """Add up the path by state."""
+    sums = np.bincount(trace.spans.state[path.span], path.span_ns, len(STATES))
+    return {state: int(sums[state.code]) for state in STATES if sums[state.code]}
+
+
+def handed_on_ns(trace: Trace, path: CriticalPath) -> Times:
+    """Measure for every object how long the path was kept by who had it while another waited."""
+    hops = path.wait >= 0
+    waits = path.wait[hops]
+    since = np.maximum(trace.spans.start_ns[waits], path.start_ns[hops])
+    until = np.minimum(trace.spans.end_ns[waits], path.end_ns[hops])
+    sums = np.bincount(trace.spans.object[waits], np.maximum(until - since, 0), len(trace.objects))
+    found: Times = sums.astype(np.int64)
+    return found

@@ -1,0 +1,156 @@
+"""Cut a trace to a window: the work itself, without the start and the end of the interpreter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.model.states import STATES, State
+from concurtrace.model.trace import (
+    GilUse,
+    OnCore,
+    SpanFlag,
+    Spans,
+    StateTotal,
+    Thread,
+    Times,
+    Trace,
+)
+
+_ON_CORE = (State.RUNNING, State.RUNNING_NOGIL)
+
+
+def clip(trace: Trace, start_ns: int, end_ns: int) -> Trace:
+    """Cut a trace to [start_ns, end_ns).
+
+    Totals stay exact but for folded spans: of those, the share of their window that lies outside
+    is taken off. Threads that did not live in the window stay, with a life of nothing.
+    """
+    if start_ns <= trace.start_ns and end_ns >= trace.end_ns:
+        return trace
+    start_ns, end_ns = max(start_ns, trace.start_ns), min(end_ns, trace.end_ns)
+    spans = trace.spans
+    kept = (spans.end_ns > start_ns) & (spans.start_ns < end_ns)
+    inside = spans.take(kept)
+    cut = replace(
+        inside,
+        start_ns=np.maximum(inside.start_ns, start_ns),
+        end_ns=np.minimum(inside.end_ns, end_ns),
+    )
+    before = np.concatenate(([0], np.cumsum(kept)))
+    outside = _Outside(trace, start_ns, end_ns)
+    threads = tuple(
+        replace(
+            outside.without(row, one),
+            first=int(before[one.first]),
+            last=int(before[one.last]),
+            start_ns=min(max(one.start_ns, start_ns), end_ns),
+            end_ns=max(min(one.end_ns, end_ns), start_ns),
+        )
+        for row, one in enumerate(trace.threads)
+    )
+    processes = tuple(
+        replace(
+            one,
+            start_ns=min(max(one.start_ns, start_ns), end_ns),
+            end_ns=max(min(one.end_ns, end_ns), start_ns),
+        )
+        for one in trace.processes
+    )
+    return replace(
+        trace,
+        spans=cut,
+        threads=threads,
+        processes=processes,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        folds=trace.folds.take((trace.folds.end_ns > start_ns) & (trace.folds.start_ns < end_ns)),
+        on_core=_cut_on_core(trace, start_ns, end_ns),
+        samples=trace.samples
+        and trace.samples.take(
+            (trace.samples.time_ns >= start_ns) & (trace.samples.time_ns < end_ns)
+        ),
+    )
+
+
+def _cut_on_core(trace: Trace, start_ns: int, end_ns: int) -> OnCore | None:
+    on = trace.on_core
+    if on is None:
+        return None
+    part = on.take((on.end_ns > start_ns) & (on.start_ns < end_ns))
+    return replace(
+        part,
+        start_ns=np.maximum(part.start_ns, start_ns),
+        end_ns=np.minimum(part.end_ns, end_ns),
+    )
+
+
+class _Outside:
+    """What every thread did outside a window."""
+
+    def __init__(self, trace: Trace, start_ns: int, end_ns: int) -> None:
+        spans, folds = trace.spans, trace.folds
+        lost = spans.dur_ns - _overlap(spans.start_ns, spans.end_ns, start_ns, end_ns)
+        count = len(trace.threads)
+        rows = trace.span_threads
+        self._ns = _table(count, rows, spans.state, lost)
+        gone = (lost == spans.dur_ns) & (lost > 0)
+        self._count = _table(count, rows, spans.state, gone.astype(np.int64))
+        length = np.maximum(folds.end_ns - folds.start_ns, 1)
+        share = 1 - _overlap(folds.start_ns, folds.end_ns, start_ns, end_ns) / length
+        folded = (folds.ns * share).astype(np.int64)
+        self._folded = _table(count, folds.thread, folds.state, folded)
+        held = (spans.flags & SpanFlag.GIL_HELD) != 0
+        self._held = np.bincount(rows, np.where(held, lost, 0), count).astype(np.int64)
+
+    def without(self, row: int, thread: Thread) -> Thread:
+        """Take off a thread what lies outside."""
+        totals: dict[State, StateTotal] = {}
+        for state, total in thread.totals.items():
+            folded = int(self._folded[row, state.code])
+            ns = total.ns - int(self._ns[row, state.code]) - folded
+            if ns > 0:
+                totals[state] = StateTotal(
+                    ns,
+                    max(1, total.count - int(self._count[row, state.code])),
+                    max(0, total.folded_ns - folded),
+                    total.folded_count,
+                )
+        ran = thread.ns(*_ON_CORE)
+        still = sum(totals[state].ns for state in _ON_CORE if state in totals)
+        cpu_ns = thread.cpu_ns
+        if cpu_ns is not None and ran:
+            cpu_ns = round(cpu_ns * still / ran)
+        return replace(thread, totals=totals, gil=self._gil(row, thread, totals), cpu_ns=cpu_ns)
+
+    def _gil(self, row: int, thread: Thread, totals: dict[State, StateTotal]) -> GilUse:
+        waited = totals.get(State.GIL_WAIT)
+        return replace(
+            thread.gil,
+            held_ns=max(0, thread.gil.held_ns - int(self._held[row])),
+            wait_ns=waited.ns if waited else 0,
+            waits=waited.count if waited else 0,
+        )
+
+
+def _overlap(start: Times, end: Times, from_ns: int, to_ns: int) -> Times:
+    found: Times = np.maximum(np.minimum(end, to_ns) - np.maximum(start, from_ns), 0)
+    return found
+
+
+def _table(
+    count: int, rows: NDArray[np.uint32], states: NDArray[np.uint8], weights: Times
+) -> NDArray[np.int64]:
+    keys = rows.astype(np.int64) * len(STATES) + states
+    flat = np.bincount(keys, weights, count * len(STATES))
+    return flat.astype(np.int64).reshape(count, len(STATES))
+
+
+def spans_by_thread(trace: Trace, mask: NDArray[np.bool_]) -> Times:
+    """Add up the time of some spans for every thread."""
+    spans: Spans = trace.spans
+    sums = np.bincount(trace.span_threads[mask], spans.dur_ns[mask], len(trace.threads))
+    found: Times = sums.astype(np.int64)
+    return found

@@ -1,0 +1,78 @@
+"""Threads wait for the GIL more than they run.
+
+One process has one GIL, and only its holder runs Python. Where it is held nearly all of the time
+and threads queue for it, more threads bring nothing: the work is done by one core.
+"""
+
+from collections.abc import Iterable
+
+from concurtrace.analysis.contention import GilOfProcess, gils
+from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
+from concurtrace.diagnosis.case import Case
+from concurtrace.model.report import Severity
+from concurtrace.model.states import State
+from concurtrace.units import share_text, time_text
+
+HELD = Limits(0.5, 0.8)
+"""Share of the time in which the GIL is held. POP calls an efficiency above 0.8 acceptable: from
+there on what is left over for parallel work is less than what other overheads take."""
+CONTENTION = 0.2
+"""Share of the time wanted with the GIL that is spent waiting for it: below, it is a side show."""
+RUNNER = 0.1
+"""A thread that ran Python for less of the time is none of those that compete."""
+
+
+def check(case: Case) -> Iterable[Answer]:
+    """Judge the process whose threads waited longest."""
+    gil = gils(case.trace)[0]
+    runners = [one for one in gil.threads if one.ns(State.RUNNING) > RUNNER / 2 * gil.life_ns]
+    waiters = [one for one in gil.threads if one.ns(State.GIL_WAIT) > RUNNER * gil.life_ns]
+    held, contention = share_text(gil.held), share_text(gil.contention)
+    if len(runners) < 2 or gil.contention < CONTENTION or not waiters:
+        yield fine(
+            f"The GIL was held {held} of the time and hardly waited for.",
+            held=gil.held,
+            contention=gil.contention,
+        )
+        return
+    severity = HELD.judge(gil.held)
+    if severity is Severity.OK:
+        yield fine(f"The GIL was held {held} of the time.", held=gil.held)
+        return
+    gain = ideal_gain_ns(case, gil)
+    name = case.trace.processes[gil.process].name
+    yield Answer(
+        severity,
+        f"The GIL was held {held} of the time; {plural(len(waiters), 'thread')} waited"
+        f" {time_text(gil.wait_ns)} for it.",
+        f"Threads of {name} that had Python to run spent {contention} of that time waiting for"
+        f" their turn. More threads cannot help: together they use one core of"
+        f" {case.cores:g}.",
+        "Give the work to processes, to native code that lets go of the GIL (NumPy, hashlib,"
+        " zlib…), or to a free-threaded Python. Lowering the number of threads costs nothing.",
+        case.sampled(case.rows(runners)),
+        case.window(case.select(State.GIL_WAIT)),
+        {
+            "held": gil.held,
+            "contention": gil.contention,
+            "wait_ns": gil.wait_ns,
+            "threads": len(waiters),
+            "process": name,
+        },
+        gain_ns=gain,
+        cause=Cause.GIL,
+    )
+
+
+def ideal_gain_ns(case: Case, gil: GilOfProcess) -> int:
+    """Return what sharing the held time among the cores would bring at most."""
+    longest = max((one.ns(State.RUNNING) for one in gil.threads), default=0)
+    return max(0, gil.held_ns - round(max(gil.held_ns / max(case.cores, 1.0), longest)))
+
+
+RULE = Rule(
+    "gil-saturation",
+    frozenset({Part.STATES, Part.GIL}),
+    check,
+    refines=frozenset({"negative-scaling"}),
+)

@@ -1,0 +1,62 @@
+"""What the diagnosis comes to, in a sentence or two, with what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from concurtrace.diagnosis.case import Case
+from concurtrace.model.report import Finding, Severity
+from concurtrace.model.run import PassStatus
+from concurtrace.model.trace import Origin
+from concurtrace.units import share_text
+
+SECOND = 0.25
+"""A second finding is told too if it costs a quarter of what the first does, or more."""
+BUSY = 0.2
+"""Share of all cores' time taken by others from which times are said to be rough."""
+
+_ABOUT_RECORDING = frozenset(
+    ("lost-events", "high-overhead", "short-run", "unknown-time", "degraded-source")
+)
+_NO_CAUSE = _ABOUT_RECORDING | {"competing-load", "gil-holder-preempted"}
+
+
+def verdict(case: Case, findings: Sequence[Finding]) -> str:
+    """Sum findings up; "" where nothing was recorded that rules could judge."""
+    if case.recording.trace is None or not len(case.whole.spans):
+        warned = [one for one in findings if one.severity is Severity.WARNING]
+        return warned[0].summary if warned else ""
+    return " ".join((*_claims(findings), *_doubts(case)))
+
+
+def _claims(findings: Sequence[Finding]) -> list[str]:
+    heads = [one for one in findings if one.part_of is None]
+    warnings = [one for one in heads if one.severity is Severity.WARNING]
+    if not warnings:
+        hints = [
+            one for one in heads if one.severity is Severity.INFO and one.rule not in _NO_CAUSE
+        ]
+        hints.sort(key=lambda one: -one.gain_ns)
+        said = ["Nothing was found that holds this run back."]
+        return [*said, f"Worth knowing: {hints[0].summary}"] if hints else said
+    first, *others = warnings
+    said = [first.summary]
+    said += [f"Also: {one.summary}" for one in others[:1] if one.gain_ns >= SECOND * first.gain_ns]
+    advice = first.remedy.partition(". ")[0].rstrip(".")
+    return [*said, f"What to try: {advice}."] if advice else said
+
+
+def _doubts(case: Case) -> list[str]:
+    """Say what makes the claims less certain."""
+    doubts = []
+    recorded_by = case.recorded_by
+    if case.trace.origin is Origin.ESTIMATED:
+        doubts.append("the wait states are estimates by sampling")
+    if recorded_by is not None and recorded_by.status is not PassStatus.OK:
+        doubts.append("the run was cut short")
+    if recorded_by is not None and (recorded_by.competing_load or 0.0) >= BUSY:
+        taken = share_text(recorded_by.competing_load or 0.0)
+        doubts.append(f"other programs took {taken} of all cores' time, so times are rough")
+    if not doubts:
+        return []
+    return [f"Mind that {' and '.join(doubts)}."]

@@ -1,0 +1,35 @@
+"""The diagnosis on the terminal: the verdict, then the findings to act on."""
+
+import textwrap
+
+from concurtrace.model.report import Report, Severity
+
+from ._findings import shown, stories, where
+
+_COLUMNS = 100
+_SHOWN = 4
+_PLACES = 2
+
+
+def diagnosis(report: Report) -> list[str]:
+    """Tell the verdict and the first findings with where and what to try."""
+    if not report.verdict:
+        return []
+    lines = ["Diagnosis", *_wrapped(shown(report.verdict), "  ", "  ")]
+    told = stories(report)
+    for story in told[:_SHOWN]:
+        one = story.head
+        word = "WARNING" if one.severity is Severity.WARNING else "NOTE"
+        lines += _wrapped(f"{word} {one.rule}: {shown(one.summary)}", "  - ", "    ")
+        lines += [f"      at {place}" for place in where(report, one)[:_PLACES]]
+        if one.severity is Severity.WARNING and one.remedy:
+            lines += _wrapped(f"try: {shown(one.remedy)}", "      ", "      ")
+        if one.also:
+            lines += _wrapped(f"the same story: {', '.join(one.also)}", "      ", "      ")
+    if len(told) > _SHOWN:
+        lines.append(f"  - and {len(told) - _SHOWN} more: see the HTML report")
+    return lines
+
+
+def _wrapped(text: str, first: str, then: str) -> list[str]:
+    return textwrap.wrap(text, _COLUMNS, initial_indent=first, subsequent_indent=then)

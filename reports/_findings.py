@@ -1,0 +1,103 @@
+"""Findings as people read them: what to act on first, its parts beneath, the rest on request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from concurtrace.model.report import Finding, Prediction, Report, Severity
+from concurtrace.units import count_text, share_text, significant, time_text
+
+from ._places import Places
+from ._text import printable, without_home
+
+SIGNS = {
+    Severity.WARNING: "▲",
+    Severity.INFO: "•",
+    Severity.OK: "✔",
+    Severity.NOT_APPLICABLE: "○",
+    Severity.FAILED: "✖",
+}
+_SHARES = ("share", "held", "contention", "availability", "idle", "alone", "overhead", "taken")
+
+
+@dataclass(frozen=True)
+class Story:
+    """A finding to act on, with the findings that have the same cause."""
+
+    head: Finding
+    parts: tuple[Finding, ...]
+
+    @property
+    def gain(self) -> str:
+        """What it costs, as a text; "" where that can't be said."""
+        return f"up to {time_text(self.head.gain_ns)}" if self.head.gain_ns else ""
+
+
+def stories(report: Report) -> tuple[Story, ...]:
+    """Group what was found, in the order of the report."""
+    told = (Severity.WARNING, Severity.INFO)
+    heads = [one for one in report.findings if one.severity in told and one.part_of is None]
+    return tuple(
+        Story(head, tuple(one for one in report.findings if _belongs(one, head))) for head in heads
+    )
+
+
+def _belongs(one: Finding, head: Finding) -> bool:
+    return one.part_of == head.rule and one.rule in (*head.also, head.rule)
+
+
+def others(report: Report) -> tuple[Finding, ...]:
+    """List rules that found nothing, lacked data, or failed."""
+    quiet = (Severity.FAILED, Severity.OK, Severity.NOT_APPLICABLE)
+    return tuple(one for one in report.findings if one.severity in quiet)
+
+
+def shown(text: str) -> str:
+    """Make a sentence of a finding fit to be shown."""
+    return printable(without_home(text))
+
+
+def where(report: Report, finding: Finding) -> tuple[str, ...]:
+    """Name the places of a finding: ``crawl.py:4 in fetch``."""
+    places = Places.of(report)
+    return tuple(shown(_place(places, one)) for one in finding.where)
+
+
+def _place(places: Places, text: str) -> str:
+    at, _, name = text.rpartition(" in ")
+    file, _, line = at.rpartition(":")
+    if not line.isdecimal():
+        return text
+    return f"{places.line(file, int(line))} in {name}"
+
+
+def evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
+    """Write the proof as pairs of a name and a text."""
+    given: Mapping[str, int | float | str] = finding.evidence or {}
+    return tuple((_name(key), _value(key, value)) for key, value in given.items())
+
+
+def _name(key: str) -> str:
+    return key.removesuffix("_ns").removesuffix("_bytes").replace("_", " ")
+
+
+def _value(key: str, value: float | str) -> str:
+    match value:
+        case str():
+            return shown(value)
+        case _ if key.endswith("_ns"):
+            return time_text(value)
+        case float() if key.endswith(_SHARES):
+            return share_text(value)
+        case float():
+            return significant(value)
+        case _:
+            return count_text(value)
+
+
+def prediction(one: Prediction) -> str:
+    """Write a prediction with its range and how far the model is off."""
+    return (
+        f"{one.what_if}: {significant(one.speedup)} times as fast"
+        f" ({significant(one.low)} to {significant(one.high)}; the model replays the measured run"
+        f" {share_text(abs(one.model_error))} off), if {'; '.join(one.assumptions)}"
+    )

@@ -1,0 +1,89 @@
+"""Findings on the terminal, in the page and in JSON."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+
+from concurtrace import discovery
+from concurtrace.discovery import Kind
+from concurtrace.model.report import Finding, PathStep, Prediction, Report, Severity
+from concurtrace.model.states import State
+from tests import builders
+
+SCHEMA = json.loads(Path("reports/schema.json").read_bytes())
+FINDINGS = (
+    Finding(
+        "gil-saturation",
+        Severity.WARNING,
+        "The GIL was held 97 % of the time.",
+        "Eight threads waited.",
+        "Use processes. Or not.",
+        ("/srv/shop/crawl.py:8 in parse",),
+        (1_000_000, 90_000_000),
+        {"held": 0.97, "wait_ns": 11_200_000_000, "threads": 8},
+        Prediction("processes", 1.9, 1.7, 2.1, ("tasks are independent",), 0.03),
+        gain_ns=50_000_000,
+        also=("idle-cores",),
+    ),
+    Finding("short-run", Severity.INFO, "It took 0.1 s."),
+    Finding("idle-cores", Severity.INFO, "One core was idle.", part_of="gil-saturation"),
+    Finding("broken", Severity.FAILED, "The rule itself failed: KeyError: 1"),
+    Finding("lock-convoy", Severity.OK, "No lock was waited for."),
+)
+
+
+def told(**changes: object) -> Report:
+    given = replace(
+        builders.everything(),
+        findings=FINDINGS,
+        verdict="The GIL was held 97 % of the time. What to try: Use processes.",
+        critical_path=(PathStep(State.RUNNING, 100, "crawl.py:8 in parse", 5),),
+    )
+    return replace(given, **changes)  # type: ignore[arg-type]
+
+
+def render(name: str, report: Report) -> str:
+    made = discovery.load(Kind.RENDERER, name).RENDERER.render(report)
+    assert isinstance(made, str)
+    return made
+
+
+def test_the_terminal_tells_the_verdict_before_any_figure() -> None:
+    text = render("terminal", told())
+    verdict, ran = text.index("held 97 %"), text.index("ran on")
+    assert verdict < ran
+    assert "WARNING gil-saturation" in text
+    assert "at crawl.py:8 in parse" in text
+    assert "the same story: idle-cores" in text
+    assert "One core was idle" not in text
+
+
+def test_the_page_tells_findings_with_proof_parts_and_the_rest() -> None:
+    page = render("html", told())
+    shown = ("11.2 s", "One core was idle.", "KeyError", "1.9", "tasks are independent", "50.0 ms")
+    assert [text for text in shown if text not in page] == []
+    assert page.index('id="findings"') < page.index('id="passes"')
+
+
+def test_json_has_findings_verdict_and_critical_path_as_the_schema_says() -> None:
+    document = json.loads(render("json", told()))
+    jsonschema.validate(document, SCHEMA)
+    assert document["verdict"].startswith("The GIL was held")
+    assert document["findings"][0]["gain_ns"] == 50_000_000
+    assert document["findings"][2]["part_of"] == "gil-saturation"
+    assert document["critical_path"][0]["state"] == "RUNNING"
+
+
+def test_without_findings_it_is_said_how_to_get_them() -> None:
+    assert "--with baseline,states" in render("html", builders.report())
+
+
+def test_a_hostile_finding_is_shown_and_never_obeyed() -> None:
+    for name in builders.HOSTILE.values():
+        bad = replace(FINDINGS[0], summary=name, where=(name,), evidence={"x": name}, remedy=name)
+        for renderer in discovery.modules(Kind.RENDERER):
+            made = render(renderer, told(findings=(bad,), verdict=name))
+            assert "\x1b" not in made
+            assert "<script>alert" not in made or renderer != "html"
