@@ -17,6 +17,7 @@ BUILTIN_FILE = "~"
 _INSTALLED = re.compile(r"^.*/(?:site-packages|dist-packages|lib/python3\.\d+t?)/")
 _METHOD = re.compile(r"^<method '(?P<name>\w+)' of '(?P<owner>[\w.]+)' objects>$")
 _BUILT_IN = re.compile(r"^<built-in method (?P<name>[\w.]+)>$")
+_WHERE = re.compile(r"(?P<file>.*?):(?P<line>\d+) in (?P<name>.*)", re.DOTALL)
 _RUNS = (".concurtrace", "runs")
 _LONGEST = 200
 
@@ -61,6 +62,13 @@ class Places:
     def line(self, file: str, line: int) -> str:
         """Show a place in a file."""
         return self.file(file) if file == BUILTIN_FILE else f"{self.file(file)}:{line}"
+
+    def where(self, where: str) -> str:
+        """Show what is written ``file.py:9 in f``; anything else stays as it is."""
+        match = _WHERE.fullmatch(where)
+        if match is None:
+            return printable(where)
+        return f"{self.line(match['file'], int(match['line']))} in {printable(match['name'])}"
 
     def function(self, function: Function) -> str:
         """Show where a function is defined."""

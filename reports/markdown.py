@@ -2,16 +2,20 @@
 
 import re
 
-from concurtrace.model.report import Report
+from concurtrace.model.report import LockReport, Report
 from concurtrace.model.run import Pass
 from concurtrace.units import count_text, significant, time_text
 
 from ._facts import facts
 from ._places import Places, name_of
+from ._state_lines import gil_line, top_locks
+from ._states import shares_text, source_sentences
 from ._text import printable, shorten, without_home
+from ._threads import thread_rows
 from ._words import Tone, notes, verdict
 
 _SHOWN = 5
+_STATES = 3
 _NAME = 80
 _SIGNS = {Tone.RIGHT: "✔", Tone.ATTENTION: "▲", Tone.WRONG: "✖"}
 # Everything that Markdown or the HTML inside it would act on.
@@ -28,6 +32,7 @@ class Markdown:
         """Sum a run up on less than a page."""
         said = verdict(report)
         blocks = [f"**{_SIGNS[said.tone]} {_text(said.text)}**", _figures(report), _passes(report)]
+        blocks.extend(_states(report))
         if report.hot.functions:
             blocks.append(_functions(report))
         said_of_numbers = notes(report)[:_SHOWN]
@@ -52,6 +57,29 @@ def _pass(one: Pass) -> str:
     cost = f"x {significant(one.overhead)}" if one.overhead is not None else "-"
     status = f"{one.status}: {one.reason}" if one.reason else str(one.status)
     return f"| {_text(one.name)} | {wall} | {cost} | {_text(without_home(status))} |"
+
+
+def _states(report: Report) -> list[str]:
+    """Tell how the lives of the threads divide, what the GIL cost, and the worst locks."""
+    states = report.states
+    rows = thread_rows(states, _SHOWN) if states else ()
+    if states is None or not rows:
+        return []
+    gil = report.environment.gil
+    table = ["| threads | lived | states |", "|---|--:|---|"]
+    table.extend(
+        f"| {_text(row.label)} | {time_text(row.lifetime_ns)} "
+        f"| {shares_text(row.states, gil=gil, most=_STATES) or 'too short for a state'} |"
+        for row in rows
+    )
+    said = [f"GIL: {gil_line(report)}.", *(_lock(one) for one in top_locks(states))]
+    listed = [*said, *source_sentences(states)]
+    return ["\n".join(table), "\n".join(f"- {one}" for one in listed)]
+
+
+def _lock(one: LockReport) -> str:
+    waits = "one wait" if one.contended == 1 else f"{count_text(one.contended)} waits"
+    return f"{_text(one.name)}: threads waited {time_text(one.wait_ns)} in {waits}."
 
 
 def _functions(report: Report) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from concurtrace.analysis.hot import find_hot
+from concurtrace.analysis.states import states_report
 from concurtrace.model.recording import (
     CallNode,
     CallTree,
@@ -42,6 +43,8 @@ from concurtrace.model.run import (
     TargetKind,
     Value,
 )
+from concurtrace.model.states import Reason
+from tests.builders_trace import trace
 
 MS = 1_000_000
 MIB = 1 << 20
@@ -289,6 +292,30 @@ def merged(*recordings: Recording) -> Recording:
     return whole
 
 
+def wait_states(name: str = "fetch", file: str = FILE, thread: str = "Worker-1") -> Recording:
+    """A recording of wait states: two threads that want one GIL and one lock, and a child."""
+    at = f"{file}:4 in {name}"
+    made = (
+        trace()
+        .lock(name, f"{file}:1 in {name}")
+        .process(name, started_by="main")
+        .thread("MainThread").running(40, at=at, core=0).waits_gil(10, by=thread, at=at).sleeps(30)
+        .thread(thread).waits_lock(40, name, by="MainThread", at=at).running(10, core=1)
+        .waits(20, Reason.IDLE_WORKER, at=at).unknown(1)
+        .process(name, parent=0)
+        .thread("MainThread", start=20).runs_free(30, core=1).io(20, at=at)
+        .build()
+    )  # fmt: skip
+    return Recording(trace=made)
+
+
+def with_states(given: Report) -> Report:
+    """Work out the states of a report whose recording has a trace."""
+    recorded_by = next(one for one in given.passes if "states" in one.instruments)
+    assert given.recording.trace is not None
+    return replace(given, states=states_report(given.recording.trace, recorded_by))
+
+
 def everything(name: str = "fetch", file: str = FILE, thread: str = "Worker-1") -> Report:
     """A report in which every part was recorded, in two processes with one named thread each."""
     main, child = process(), process("Process-1", 101, 90)
@@ -316,18 +343,21 @@ def everything(name: str = "fetch", file: str = FILE, thread: str = "Worker-1") 
             ),
             tree(node(name, 25, file=file), of=child, thread=thread, tid=101),
         ),
+        wait_states(name, file, thread),
         Recording(tables=(Table("Cache", ("what", "hits"), (("pages", 3), ("dns", None))),)),
     )
     passes = (
         one_pass("baseline", 100, 110, 105),
-        one_pass("light", 106, overhead=1.01, instruments=("cores",)),
+        one_pass("light", 106, overhead=1.01, instruments=("cores", "states")),
         one_pass("functions", 190, overhead=1.81),
         one_pass("lines", 400, overhead=3.81),
         one_pass("memory", 500, overhead=4.76),
         one_pass("timeline", 130, overhead=1.24),
     )
-    trace = Artifact("timeline (viztracer)", "derived/trace.json", 123_456, "vizviewer trace.json")
-    return report(*passes, recording=recording, artifacts=(trace,))
+    artifact = Artifact(
+        "timeline (viztracer)", "derived/trace.json", 123_456, "vizviewer trace.json"
+    )
+    return with_states(report(*passes, recording=recording, artifacts=(artifact,)))
 
 
 HOSTILE = {

@@ -23,10 +23,13 @@ from .sections import (
     findings,
     flame,
     functions,
+    gil,
+    locks,
     memory,
     overview,
     passes,
     source,
+    states,
 )
 from .sections import tables as other_tables
 
@@ -38,6 +41,9 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     overview.build,
     findings.build,
     passes.build,
+    states.build,
+    gil.build,
+    locks.build,
     functions.build,
     flame.build,
     source.build,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from concurtrace.reports.html import RENDERER
+from concurtrace.reports.html.page import SECTIONS
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
 
 from concurtrace.model.report import Report
@@ -93,7 +94,7 @@ def _keys(canvas: Locator, *keys: str) -> None:
 
 def test_it_opens_from_disk_without_error_or_request(opened: Opened) -> None:
     sections = opened.page.locator("main > section")
-    assert sections.count() == 10
+    assert sections.count() == len(SECTIONS)
     for section in sections.all():
         assert section.is_visible()
         assert section.locator("h2").inner_text()
@@ -104,7 +105,7 @@ def test_it_reads_without_scripts(browser: Browser, tmp_path: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(_write(tmp_path, builders.everything()).as_uri())
-    assert page.locator("main > section:visible").count() == 10
+    assert page.locator("main > section:visible").count() == len(SECTIONS)
     assert not page.locator(".needs-script").first.is_visible()
     assert page.locator("#functions-table tbody tr:visible").count() == 2
     assert page.locator("#memory svg path.area").count() == 3

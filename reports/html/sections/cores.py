@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from concurtrace.model.recording import CoreUsage, ProcessActivity
-from concurtrace.model.report import Report
+from concurtrace.model.report import CoreReport, CoreUser, Report, StatesReport
+from concurtrace.model.trace import Origin
 from concurtrace.units import count_text, share_text, significant, time_text
 
+from ..._scale import Scale
 from ..._series import interval_lengths, mean_over_time
+from ..._text import shorten
 from ..._words import absence
 from ..chart import WIDTH, Path, Span, area, cells, steps, thin
 from ..section import Section
@@ -19,6 +22,8 @@ _HEIGHT = 18
 _TARGET_HEIGHT = 40
 _CELLS = 200
 _LEVELS = 5
+_USERS = 20
+_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,31 @@ class Activity:
 
 
 @dataclass(frozen=True)
+class User:
+    """A thread on a core: its time there, and its share of the run."""
+
+    core: int
+    name: str
+    time: str
+    share: str
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Users:
+    """Who ran on which core; ``note`` says what it rests on, or why it is not known."""
+
+    unit: str
+    rows: tuple[User, ...]
+    note: str
+
+
+@dataclass(frozen=True)
 class View:
-    """The lanes, the target's own curve above them, and the processes."""
+    """The lanes, the target's own curve above them, the processes, and who ran where.
+
+    Without lanes the use of the cores was not sampled.
+    """
 
     lanes: tuple[Lane, ...]
     target: Path
@@ -51,13 +79,19 @@ class View:
     ticks: tuple[str, ...]
     processes: tuple[Activity, ...]
     interval: str
+    users: Users | None
 
 
 def build(report: Report) -> Section:
     """Show the use of the cores."""
     cores = report.recording.cores
+    users = _users(report.states) if report.states else None
     if cores is None or not cores.times_ns:
-        return Section("cores", "Cores", absence=absence(report, "The use of cores was", "cores"))
+        missing = absence(report, "The use of cores was", "cores")
+        if users is None or report.states is None or not users.rows:
+            return Section("cores", "Cores", absence=missing)
+        view = View((), Path(), "", (), (), "", users)
+        return Section("cores", "Cores", _answer_by_threads(report.states), view)
     lengths = interval_lengths(cores)
     span = Span(cores.times_ns[0] - lengths[0], cores.times_ns[-1])
     edges = _edges(cores, lengths)
@@ -72,6 +106,7 @@ def build(report: Report) -> Section:
         span.ticks(),
         tuple(map(_activity, cores.processes)),
         time_text(cores.interval_ns),
+        users,
     )
     return Section(
         "cores",
@@ -90,6 +125,44 @@ def _answer(cores: CoreUsage, lengths: Sequence[int]) -> str:
     return (
         f"The target used {significant(used)} of {many} {noun} on average;"
         f" with all other programs, {significant(busy)} were busy."
+    )
+
+
+def _answer_by_threads(states: StatesReport) -> str:
+    """Say what switch records tell of the target alone, where nobody sampled the cores."""
+    cores = states.cores or ()
+    used = sum(one.target for one in cores)
+    many = "one core" if len(cores) == 1 else f"{len(cores)} cores"
+    return f"The target ran on {many} and used {significant(used)} of them on average."
+
+
+def _users(states: StatesReport) -> Users:
+    """List who ran on each core, longest first."""
+    if states.cores is None:
+        return Users("", (), f"Who ran on which core is not known: {_why_not(states)}.")
+    shown = [(core, user) for core in states.cores for user in core.ran[:_USERS]]
+    scale = Scale.for_times(user.ns for _, user in shown)
+    left_out = sum(max(0, len(core.ran) - _USERS) for core in states.cores)
+    note = f"Recorded in the pass {states.pass_name}, from {states.cores_from.value}."
+    if left_out:
+        note += f" Of each core the {_USERS} threads with most time are listed."
+    return Users(scale.unit, tuple(_user(core, user, scale, states) for core, user in shown), note)
+
+
+def _why_not(states: StatesReport) -> str:
+    if states.origin is Origin.ESTIMATED:
+        return "the states were estimated by sampling"
+    return "context switches could not be recorded on this machine"
+
+
+def _user(core: CoreReport, user: CoreUser, scale: Scale, states: StatesReport) -> User:
+    name = shorten(user.name, _NAME) or "a thread"
+    return User(
+        core.core,
+        f"{name} ({user.tid})" if user.tid == user.pid else f"{name} ({user.tid}) of {user.pid}",
+        scale.text(user.ns),
+        share_text(user.ns / states.wall_ns),
+        (core.core, user.ns),
     )
 
 
