@@ -30,8 +30,6 @@ from multiprocessing.synchronize import Lock
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from concurtrace.workload import (
     START_METHOD,
     Fault,
@@ -180,6 +178,8 @@ def start(work: Work, index: int) -> tuple[multiprocessing.Process, Connection]:
 
 def run_children(work: Work) -> Result:
     """Start children, take what they say, and ask how they ended."""
+    import psutil
+
     records: list[Record] = []
     at_once = 0
     for batch in batches(work):
@@ -318,7 +318,7 @@ def make_orphan() -> tuple[Connection, Connection]:
     return lifeline
 
 
-@WORKLOAD.mode()
+@WORKLOAD.mode(imports=("psutil",))
 def processes(work: Work) -> Result:
     """Start children as the variant has it."""
     if work.fault == "join-before-drain":

@@ -5,14 +5,14 @@ executor has threads or processes; it is left through a `with` block (`context`)
 when all results are there (`manual`), or told at once that nothing more will come, while it still
 works on what it has (`shutdown`).
 
-What to look for in the report: the workers by name and what they did, and the time that tasks
-spent in the queue before one of them was free. Since the tasks wait more than they compute, more
-workers help for a long time (`--workers 16`), in threads as in processes; what differs is the cost
-of the start, and of carrying task and result from one process to the other.
+What to look for in the report: the workers by name and what they did, and the time that tasks spent
+in the queue before one of them was free. Since the tasks wait more than they compute, more workers
+help for a long time (`--workers 16`), in threads as in processes; what differs is the cost of the
+start, and of carrying task and result from one process to the other.
 
 The faults: `submit-after-shutdown` brings work when the doors are closed. `nested-submit` lets
-every worker wait for a task that none is left to do. `no-shutdown` forgets the workers: they
-stay idle until the program ends, and keep it alive until they are done.
+every worker wait for a task that none is left to do. `no-shutdown` forgets the workers: they stay
+idle until the program ends, and keep it alive until they are done.
 """
 
 import multiprocessing
@@ -117,9 +117,7 @@ def use(crew: Executor, work: Work) -> Result:
         with crew:
             return collect(submit_all(crew, work))
     if work.variant == "shutdown":
-        tasks = submit_all(crew, work)
-        crew.shutdown(wait=False)
-        return collect(tasks)
+        return collect_after_shutdown(crew, work)
     if work.fault == "no-shutdown":
         forgotten.append(crew)
         return count_idle(collect(submit_all(crew, work)))
@@ -127,6 +125,22 @@ def use(crew: Executor, work: Work) -> Result:
         return collect(submit_all(crew, work))
     finally:
         crew.shutdown()
+
+
+def collect_after_shutdown(crew: Executor, work: Work) -> Result:
+    """Shut down at once, then take the results, then see the workers off after all.
+
+    The next program would not do the last; here the next run is to begin as this one did.
+    """
+    before = set(threading.enumerate())
+    tasks = submit_all(crew, work)
+    crew.shutdown(wait=False)
+    result = collect(tasks)
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    for process in multiprocessing.active_children():
+        process.join()
+    return result
 
 
 def count_idle(result: Result) -> Result:

@@ -38,7 +38,7 @@ from ._models import PROCESSES, THREADS, Model
 WORKLOAD = Workload(
     lessons=("A12",),
     parameters=(
-        Parameter("size", 5, "philosophers", 2, 1000, presets={"large": 15}),
+        Parameter("size", 5, "philosophers", 2, 1000, presets={"tiny": 3, "large": 15}),
         Parameter(
             "meals",
             80,
@@ -202,18 +202,17 @@ async def sit_soon(
 @WORKLOAD.mode(imports=("pycsp.parallel",), extra="csp")
 def csp(work: Work) -> Result:
     """Philosophers and forks that are processes of CSP, with channels between them."""
-    from pycsp.parallel import Channel, Parallel, process, shutdown
+    from ._csp import parallel
 
-    channels = [(Channel(f"take {n}"), Channel(f"put {n}")) for n in range(work.size)]
-    table = [process(be_fork)(take.reader(), put.reader()) for take, put in channels]
-    for seat in range(work.size):
-        philosopher = Philosopher(work, seat)
-        (take_1, put_1), (take_2, put_2) = (channels[number] for number in philosopher.forks)
-        ends = (take_1.writer(), put_1.writer(), take_2.writer(), put_2.writer())
-        table.append(process(sit_at_channels)(philosopher, *ends))
-    reports = Parallel(*table)
-    shutdown()
-    return told(reports[work.size :])
+    with parallel() as csp:
+        channels = [(csp.Channel(f"take {n}"), csp.Channel(f"put {n}")) for n in range(work.size)]
+        table = [csp.process(be_fork)(take.reader(), put.reader()) for take, put in channels]
+        for seat in range(work.size):
+            philosopher = Philosopher(work, seat)
+            (take_1, put_1), (take_2, put_2) = (channels[number] for number in philosopher.forks)
+            ends = (take_1.writer(), put_1.writer(), take_2.writer(), put_2.writer())
+            table.append(csp.process(sit_at_channels)(philosopher, *ends))
+        return told(csp.Parallel(*table)[work.size :])
 
 
 def be_fork(take: Any, put: Any) -> None:

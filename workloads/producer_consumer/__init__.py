@@ -136,11 +136,11 @@ def gevent(work: Work) -> Result:
 @WORKLOAD.mode(imports=("pycsp.parallel", f"{__name__}.in_csp"), extra="csp")
 def csp(work: Work) -> Result:
     """Processes of CSP that are threads, with a buffered channel between them."""
-    import pycsp.parallel
-
+    from .._csp import parallel
     from .in_csp import trade
 
-    return trade(work, pycsp.parallel)
+    with parallel() as channels:
+        return trade(work, channels)
 
 
 @WORKLOAD.mode(imports=("pycsp.greenlets", f"{__name__}.in_csp"), extra="csp")

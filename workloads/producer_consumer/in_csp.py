@@ -17,9 +17,7 @@ def trade(work: Work, csp: ModuleType) -> Result:
         csp.process(produce)(csp, work, number, line.writer()) for number in range(producers)
     ]
     network += [csp.process(consume)(csp, work, line.reader()) for _ in range(consumers)]
-    results = csp.Parallel(*network)
-    csp.shutdown()
-    return told(results[producers:])
+    return told(csp.Parallel(*network)[producers:])
 
 
 def produce(csp: ModuleType, work: Work, number: int, put: Any) -> None:

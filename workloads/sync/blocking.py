@@ -176,7 +176,7 @@ def hand_over(work: Work, model: Model) -> Result:
     """Condition: wait until there is what one needs, and tell others when it is there."""
     shelf = Shelf(model)
     jobs: list[Job] = [(publish, (work, shelf))]
-    jobs += [(subscribe, (work, shelf)) for _ in range(work.workers - 1)]
+    jobs += [(subscribe, (work, shelf)) for _ in range(max(1, work.workers - 1))]
     return together(model.run(jobs, "party"))
 
 

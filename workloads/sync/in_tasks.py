@@ -118,7 +118,7 @@ class Shelf:
 async def hand_over(work: Work) -> Result:
     """Condition: wait until there is what one needs, and tell others when it is there."""
     shelf = Shelf()
-    subscribers = [subscribe(work, shelf) for _ in range(work.workers - 1)]
+    subscribers = [subscribe(work, shelf) for _ in range(max(1, work.workers - 1))]
     return together(await asyncio.gather(publish(work, shelf), *subscribers))
 
 

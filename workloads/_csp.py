@@ -1,0 +1,31 @@
+"""pycsp, kept on this machine and cleaned up after."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+@contextmanager
+def parallel() -> Iterator[ModuleType]:
+    """Give ``pycsp.parallel`` to a block, and leave none of its threads and sockets behind.
+
+    Its channels go over sockets on the loopback interface: left to itself it asks the interfaces
+    for an address, with a call that fails on Python 3. Its own ``shutdown()`` keeps the server
+    socket for a next time that need not come.
+    """
+    from pycsp import parallel as csp
+    from pycsp.parallel.dispatch import SocketDispatcher
+
+    csp.Configuration().set(csp.PYCSP_HOST, "127.0.0.1")
+    try:
+        yield csp
+    finally:
+        server = SocketDispatcher().getThread()
+        thread = server.thread
+        csp.shutdown()
+        if thread is not None:
+            thread.join()
+        for socket in server.active_socket_list:
+            socket.close()
+        # The next block finds no server, and starts another.
+        SocketDispatcher._SocketDispatcher__instance = None
