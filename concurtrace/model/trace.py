@@ -8,7 +8,7 @@ column are rows of ``Trace.stacks`` and ``Trace.objects``; row 0 stands for none
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from functools import cached_property
 from typing import Self
@@ -44,19 +44,26 @@ class Columns:
     """Arrays of one length, an entry of each per row."""
 
     def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))
+        return len(getattr(self, self.names()[0]))
 
     def take(self, rows: Selection) -> Self:
         """Select rows: a slice gives views, a mask or indices give copies."""
-        return type(self)(*(getattr(self, one.name)[rows] for one in fields(self)))
+        return type(self)(*[getattr(self, name)[rows] for name in self.names()])
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(cls.__dataclass_fields__)
 
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
         """Lay columns end to end."""
         if not parts:
             return cls.empty()
-        names = [one.name for one in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        if len(parts) == 1:
+            return parts[0]
+        columns = [[getattr(part, name) for part in parts] for name in cls.names()]
+        return cls(*map(np.concatenate, columns))
 
     @classmethod
     def empty(cls) -> Self:

@@ -108,7 +108,8 @@ def name_gil_waits(spans: Spans) -> None:
     makes all others sleep before they are seen to wait. Where the GIL was free afterwards, sleep
     right after letting go of it was something else: a call that the recorder does not know.
     """
-    for _ in range(_STEPS_TO_THE_GIL if len(spans) > 2 else 0):
+    some = len(spans) > 2 and bool((spans.state == State.UNKNOWN.code).any())
+    for _ in range(_STEPS_TO_THE_GIL if some else 0):
         goes_on = spans.start_ns[1:] == spans.end_ns[:-1]
         after = spans.state[2:]
         asleep = np.flatnonzero(
@@ -303,6 +304,8 @@ def split_woken(spans: Spans, releases: Mapping[int, Releases]) -> Spans:
     wait ended is the wait's waker, so nobody held it from then on.
     """
     waits = np.flatnonzero((spans.state == _GIL_WAIT) & (spans.waker != 0))
+    if not len(waits):
+        return spans
     wakers, ends = spans.waker[waits], spans.end_ns[waits]
     released = np.full(len(waits), -1, np.int64)
     for tid in np.unique(wakers).tolist():

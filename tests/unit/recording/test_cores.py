@@ -205,7 +205,7 @@ def test_pieces_run_where_the_kernel_says(spans: Spans, on: OnCore) -> None:
         assert running or core == NO_CORE
         if core != NO_CORE:
             assert any(
-                number == core and begin < end and stop > start
+                number == core and begin <= end and stop >= start
                 for begin, stop, number in zip(on.start_ns, on.end_ns, on.core, strict=True)
             )
 
