@@ -150,7 +150,8 @@ class Basket:
         """Say that this producer will make no more."""
         with self.lock:
             self.open_producers -= 1
-            self.filled.set()
+            if not self.open_producers:
+                self.filled.set()
 
     def take(self) -> Iterator[Product]:
         """Take products, as they come, until all producers have closed."""
@@ -174,9 +175,8 @@ class Basket:
         """Clear last: what came meanwhile has set an event that was set, and is forgotten."""
         # Two products and one event: this makes the first loss certain, not possible.
         self.two_are_in.wait()
-        while True:
+        while self.open_producers:
             self.filled.wait()
-            if not self.open_producers:
-                return
-            yield self.products.pop(0)
-            self.filled.clear()
+            if self.open_producers:
+                yield self.products.pop(0)
+                self.filled.clear()
