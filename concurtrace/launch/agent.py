@@ -116,7 +116,7 @@ class Agent:
             self.probes = self._make_probes()
             self.active = True
             for probe in self.probes:
-                probe.begin()
+                self._shield(probe, probe.begin)
         finally:
             self._settle()
 
@@ -124,6 +124,8 @@ class Agent:
         """Do what was put off: SIGTERM waits until what it would leave half done is done."""
         self.busy = False
         if self.told_to_end and _in_main_thread():
+            # It may have come while watching began; harmless when watching has ended.
+            self.end()
             self._die_of_sigterm()
 
     def _make_probes(self) -> "list[Probe]":
@@ -153,12 +155,15 @@ class Agent:
             return
         self.active, self.busy = False, True
         for probe in reversed(self.probes):
-            try:
-                probe.end()
-            except Exception as error:  # a probe must never break the target
-                self._note(failed=type(probe).__name__, error=f"{type(error).__name__}: {error}")
+            self._shield(probe, probe.end)
         self._note(ended=True)
         self._settle()
+
+    def _shield(self, probe: "Probe", step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # a probe must never break the target
+            self._note(failed=type(probe).__name__, error=f"{type(error).__name__}: {error}")
 
     def _after_fork(self) -> None:
         inherited, self.probes = self.probes, []

@@ -210,6 +210,25 @@ if __name__ == "__main__":
     assert lines(recording).losses == ()
 
 
+def test_children_told_to_end_while_watching_begins_are_whole(tmp_path: Path) -> None:
+    recording = record(
+        tmp_path,
+        """
+import multiprocessing, signal
+def work():
+    signal.pause()
+context = multiprocessing.get_context("fork")
+for _ in range(8):
+    child = context.Process(target=work)
+    child.start()
+    child.terminate()
+    child.join()
+    assert child.exitcode == -signal.SIGTERM
+""",
+    )
+    assert lines(recording).losses == ()
+
+
 def test_a_killed_child_is_a_loss_and_its_parent_is_whole(tmp_path: Path) -> None:
     recording = record(
         tmp_path,
@@ -242,10 +261,10 @@ def test_a_function_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def sampled(path: Path) -> set[str]:
-    """Name the processes whose memory was read so far."""
+    """Name the processes whose pages were read so far."""
     samples = read_samples(path)
-    numbers = {row[0] for line in samples.lines for row in line["memory"]}
-    return {samples.processes[number].name for number in numbers}
+    rows = [row for line in samples.lines for row in line["memory"]]
+    return {samples.processes[number].name for number, _rss, uss, _pss in rows if uss is not None}
 
 
 def test_programs_without_python_are_sampled_with_their_pages(tmp_path: Path) -> None:
@@ -254,7 +273,9 @@ def test_programs_without_python_are_sampled_with_their_pages(tmp_path: Path) ->
     script = "import subprocess; subprocess.run(['cat'])"
     target = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE)
     with INSTRUMENT.beside(target.pid, out, {}):
-        while "cat" not in sampled(out / f"{target.pid}{SUFFIX}"):
+        while not {"cat", "python"} <= {
+            name[:6] for name in sampled(out / f"{target.pid}{SUFFIX}")
+        }:
             assert target.poll() is None
             time.sleep(0.01)
         assert target.stdin is not None
