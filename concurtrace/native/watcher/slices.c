@@ -77,7 +77,7 @@ struct cw_own_task *cw_own_of(const struct cw *cw, const struct cw_task *task)
 /* From half of the room on, the threshold goes up fourfold at every sixteenth. */
 static void follow_room(struct cw *cw)
 {
-    uint64_t all = cw->slices_file.mapped, used = (cw->slices_file.count + 2) * sizeof(struct cw_slice);
+    uint64_t all = cw->slices_file.limit, used = (cw->slices_file.count + 2) * sizeof(struct cw_slice);
     uint64_t sixteenths = used / (all / 16 + 1);
     unsigned level = sixteenths < 8 ? 0 : (unsigned)(sixteenths - 7);
     uint64_t threshold = level == 0 ? 0 : (uint64_t)FIRST_THRESHOLD_NS << (2 * level);

@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-#define FIRST_STEP (64u << 10)
+#define FIRST_STEP (16u << 10)
 #define LAST_STEP (4u << 20)
 
 static bool reserve(struct cw_file *file, uint64_t wanted)
 {
-    if (wanted > file->mapped)
+    if (wanted > file->limit)
         return false;
     uint64_t step = wanted - file->reserved;
     if (step > file->room->left)
@@ -36,10 +36,11 @@ bool cw_file_open(struct cw_file *file, const char *directory, const char *name,
         return false;
     file->item_size = item_size;
     file->room = room;
-    file->mapped = (max_bytes + LAST_STEP) & ~(uint64_t)(FIRST_STEP - 1);
-    if (!reserve(file, kind == CW_HEAD ? 4096 : FIRST_STEP))
+    uint64_t first = kind == CW_HEAD ? 4096 : FIRST_STEP;
+    file->limit = max_bytes > first ? max_bytes & ~(uint64_t)4095 : first;
+    if (!reserve(file, first))
         return false;
-    void *base = mmap(NULL, file->mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
+    void *base = mmap(NULL, file->limit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file->fd, 0);
     if (base == MAP_FAILED)
         return false;
     file->base = base;
@@ -59,8 +60,9 @@ void *cw_file_more(struct cw_file *file, uint64_t n, struct cw_head *head)
         if (file->full)
             return NULL;
         uint64_t step = file->reserved < LAST_STEP ? file->reserved : LAST_STEP;
-        uint64_t wanted = (end > file->reserved + step ? end : file->reserved + step);
-        wanted = (wanted + 4095) & ~(uint64_t)4095;
+        uint64_t wanted = file->reserved + step > file->limit ? file->limit : file->reserved + step;
+        if (wanted < end)
+            wanted = (end + 4095) & ~(uint64_t)4095;
         errno = 0;
         if (!reserve(file, wanted)) {
             if (errno == ENOSPC || errno == EFBIG || errno == EDQUOT)
@@ -81,7 +83,7 @@ void cw_file_publish(struct cw_file *file, uint64_t n)
 void cw_file_close(struct cw_file *file)
 {
     if (file->base != NULL) {
-        munmap(file->base, file->mapped);
+        munmap(file->base, file->limit);
         /* A file that stays too long is still valid: nothing to be done about a failure. */
         if (ftruncate(file->fd, (off_t)(sizeof(struct cw_table) + file->count * file->item_size)) != 0)
             errno = 0;

@@ -19,8 +19,8 @@ static bool open_tables(struct cw *cw)
         return false;
     cw->head = cw_file_item(&cw->head_file, 0);
     return cw_file_open(&cw->tasks_file, at, "tasks", CW_TASKS, sizeof(struct cw_task), start, room, all / 8) &&
-           cw_file_open(&cw->slices_file, at, "slices", CW_SLICES, sizeof(struct cw_slice), start, room, all / 8 * 5) &&
-           cw_file_open(&cw->loads_file, at, "loads", CW_LOADS, sizeof(struct cw_load), start, room, all / 8 * 5) &&
+           cw_file_open(&cw->slices_file, at, "slices", CW_SLICES, sizeof(struct cw_slice), start, room, all / 2) &&
+           cw_file_open(&cw->loads_file, at, "loads", CW_LOADS, sizeof(struct cw_load), start, room, all / 8) &&
            cw_file_open(&cw->samples_file, at, "samples", CW_SAMPLES, sizeof(struct cw_sample), start, room, all / 8) &&
            cw_file_open(&cw->names_file, at, "names", CW_NAMES, 8, start, room, all / 8);
 }

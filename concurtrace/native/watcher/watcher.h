@@ -41,8 +41,8 @@ static inline uint64_t cw_now(void) { return cw_clock(CLOCK_MONOTONIC); }
 struct cw_room { uint64_t left; };     /* bytes that tables may still reserve, shared by some of them */
 
 struct cw_file {
-    uint8_t *base;                     /* mapped, with room beyond the end of the file */
-    uint64_t mapped, reserved;         /* bytes */
+    uint8_t *base;                     /* mapped up to the limit, beyond the end of the file */
+    uint64_t limit, reserved;          /* bytes it may have at most, and has */
     uint64_t count;                    /* items; also in the file */
     uint32_t item_size;
     int fd;
