@@ -118,13 +118,14 @@ def use(crew: Executor, work: Work) -> Result:
             return collect(submit_all(crew, work))
     if work.variant == "shutdown":
         return collect_after_shutdown(crew, work)
-    if work.fault == "no-shutdown":
-        forgotten.append(crew)
-        return count_idle(collect(submit_all(crew, work)))
     try:
-        return collect(submit_all(crew, work))
+        result = collect(submit_all(crew, work))
     finally:
-        crew.shutdown()
+        if work.fault == "no-shutdown":
+            forgotten.append(crew)
+        else:
+            crew.shutdown()
+    return count_idle(result)
 
 
 def collect_after_shutdown(crew: Executor, work: Work) -> Result:
