@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "CONCURTRACE_AGENT"
 NUDGE = signal.SIGURG
-"""Ignored where nobody handles it; here its handler does nothing. See ``nudge``."""
+"""Ignored where nobody handles it. See ``nudge``."""
 TOLD = ".told"
 """The file ``<pid>.told`` says that a process was sent SIGTERM. See ``nudge``."""
 
@@ -98,7 +98,7 @@ class Agent:
             if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, self._terminated)
                 if signal.getsignal(NUDGE) == signal.SIG_DFL:
-                    signal.signal(NUDGE, _wake_up)
+                    signal.signal(NUDGE, self._nudged)
         if self.started_by == "subprocess" or self._is_root_script():
             self.begin(_program_name())
 
@@ -124,8 +124,6 @@ class Agent:
         """Do what was put off: SIGTERM waits until what it would leave half done is done."""
         self.busy = False
         if self.told_to_end and _in_main_thread():
-            # It may have come while watching began; harmless when watching has ended.
-            self.end()
             self._die_of_sigterm()
 
     def _make_probes(self) -> "list[Probe]":
@@ -223,6 +221,15 @@ class Agent:
             faulthandler.dump_traceback(file)
         self._die_of_sigterm()
 
+    def _nudged(self, number: int, frame: FrameType | None) -> None:
+        """Interrupt a blocking call; Python then sees a SIGTERM that came just before it.
+
+        One that reached a child in the middle of its fork is gone: Python forgets what was pending.
+        """
+        told = f"{self.spec['processes']}/{os.getpid()}{TOLD}"
+        if signal.getsignal(signal.SIGTERM) == self._terminated and os.access(told, os.F_OK):
+            self._terminated(number, frame)
+
     def _die_of_sigterm(self) -> None:
         self.told_to_end = False
         self.end()
@@ -240,10 +247,6 @@ def _how_started(launcher_pid: int) -> str:
     if "multiprocessing.forkserver" in command:
         return "forkserver"
     return "main" if os.getppid() == launcher_pid else "subprocess"
-
-
-def _wake_up(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: that the signal interrupted a blocking call is all that was wanted."""
 
 
 def _in_main_thread() -> bool:
