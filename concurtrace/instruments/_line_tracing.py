@@ -73,6 +73,7 @@ class LineTracing:
         self._tracers: dict[int, Any] = {}
         self._begun_before: set[tuple[int, int]] = set()
         self.losses: list[tuple[str, str]] = []
+        self.threads = 0
 
     def start(self) -> None:
         """Trace the calling thread and all that start from now on."""
@@ -127,6 +128,7 @@ class LineTracing:
                     yield code.co_filename, frame.f_lineno, code.co_qualname
 
     def _enable(self) -> None:
+        self.threads += 1
         self._profiler.enable()
         self._tracers[_thread.get_ident()] = sys.gettrace()
 

@@ -192,10 +192,11 @@ def _tables(process: RegisteredProcess, content: Document) -> Iterator[FunctionT
     for thread in content["threads"]:
         rows = {key: row for row, (key, *_) in enumerate(thread["stats"])}
         tid = thread["tid"]
+        unknown = "MainThread" if tid == process.key.pid else f"thread {tid}"
         yield FunctionTable(
             process=process.key,
             tid=tid,
-            thread=process.threads.get(tid) or thread["name"] or f"thread {tid}",
+            thread=process.threads.get(tid) or thread["name"] or unknown,
             stats=tuple(
                 FunctionStats(functions[key], calls, calls - recursive, own_ns, total_ns)
                 for key, calls, recursive, own_ns, total_ns in thread["stats"]

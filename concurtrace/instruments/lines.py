@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from concurtrace.model.recording import (
 
 if TYPE_CHECKING:
     from concurtrace.instruments._files import Document
-    from concurtrace.instruments._line_tracing import LineTracing
+    from concurtrace.instruments._line_tracing import LineTracing, Rows
     from concurtrace.rundir.processes import RegisteredProcess
 
 _SUFFIX = ".json"
@@ -28,6 +29,11 @@ _FORMAT = 1
 _UNFINISHED = (
     "Lines that still ran when their process ended count as hit; how long that hit took is not"
     " known."
+)
+_SUSPENDED = "What passes while a coroutine is suspended in an await is not in the time of a line."
+_WALL_TIME = (
+    "Times are wall time added up over threads: waiting for the GIL, a lock or I/O is time of the"
+    " line that waits."
 )
 _MAIN_ONLY = (
     "No functions were named, so the program's own file was watched; name functions of other"
@@ -111,9 +117,23 @@ class _Probe(Probe):
             "losses": self._tracing.losses,
             "ambiguous": found.ambiguous,
             "not_found": [(loss.what, loss.reason) for loss in self._watched.losses],
-            "notes": [*self._notes, *([_UNFINISHED] if found.some_run else [])],
+            "notes": self._notes + self._notes_on(found),
         }
         write_json(self._path, document)
+
+    def _notes_on(self, found: Rows) -> list[str]:
+        hit = {(file, function) for file, _, function, _, _ in found.rows}
+        suspends = any(
+            (code.co_filename, code.co_qualname) in hit
+            for code in self._watched.codes
+            if code.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
+        )
+        notes = {
+            _UNFINISHED: found.some_run,
+            _SUSPENDED: suspends,
+            _WALL_TIME: self._tracing.threads > 1,
+        }
+        return [note for note, applies in notes.items() if applies]
 
     def abandon(self) -> None:
         """Stop what a forked child inherited."""
