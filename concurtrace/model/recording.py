@@ -153,7 +153,11 @@ class MemoryLines:
 
 @dataclass(frozen=True)
 class MemorySeries:
-    """Memory of one process over time; None where the kernel did not let it be read."""
+    """Memory of one process over time.
+
+    USS and PSS are None at the instants where only RSS was read, which costs far less, and
+    throughout where the kernel did not let them be read.
+    """
 
     process: ProcessKey
     times_ns: tuple[int, ...]
