@@ -119,7 +119,8 @@ class _Hops:
         # Packed: a path may have millions of pieces.
         rows, starts, stops, waits = array("q"), array("q"), array("q"), array("q")
         row, now, wait = first, trace.threads[first].end_ns, _END
-        hop = self._hop(row, now)
+        # The very last thing may be a wait that ends with the thread.
+        hop = self._hop(row, now + 1)
         while True:
             thread = trace.threads[row]
             start = int(ends[hop]) if hop != _END else min(thread.start_ns, now)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.analysis.concurrency import WORKING, Concurrency, availability, concurrency
+from concurtrace.analysis.contention import ContendedLock, contended_locks
+from concurtrace.analysis.crew import Crew, crews
 from concurtrace.analysis.critical_path import (
     CriticalPath,
     critical_path,
@@ -106,6 +108,16 @@ class Case:
         return handed_on_ns(self.trace, self.path)
 
     @cached_property
+    def locks(self) -> tuple[ContendedLock, ...]:
+        """Locks that threads waited for."""
+        return contended_locks(self.trace)
+
+    @cached_property
+    def crews(self) -> tuple[Crew, ...]:
+        """Threads and processes that share one kind of work."""
+        return crews(self.trace)
+
+    @cached_property
     def places(self) -> Places:
         """Names of places in the code."""
         return Places(self.trace.stacks)
@@ -148,6 +160,18 @@ class Case:
         found = self.trace.spans.in_state(state)
         if reasons:
             found &= np.isin(self.trace.spans.reason, [one.code for one in reasons])
+        return found
+
+    def mask(self, spans: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Turn rows of spans into a selection of them."""
+        found = np.zeros(len(self.trace.spans), bool)
+        found[spans] = True
+        return found
+
+    def mask_of(self, rows: Sequence[int], *states: State) -> NDArray[np.bool_]:
+        """Select the spans of some threads in some states."""
+        found: NDArray[np.bool_] = self.trace.spans.in_state(*states)
+        found &= np.isin(self.trace.span_threads, rows)
         return found
 
     def ns(self, state: State, *reasons: Reason) -> int:

@@ -17,7 +17,7 @@ from concurtrace.units import share_text
 
 ALONE = Limits(0.2, 0.5)
 """Share of the run: at a fifth, ten cores bring less than four, at a half less than two."""
-PARALLEL = 0.1
+PARALLEL = 0.2
 """Share of the run with two at work from which a program is meant to be parallel."""
 
 _OF_OTHERS = (Reason.IPC.code, Reason.POLL.code, Reason.IDLE_WORKER.code)
@@ -61,7 +61,9 @@ def check(case: Case) -> Iterable[Answer]:
         gain_ns=round(whole * (1 - 1 / max(case.cores, 1.0))),
         cause=Cause.WORK,
         thing="serial",
-        explained_by=frozenset({Cause.GIL, Cause.LOCK, Cause.START, Cause.IPC, Cause.QUEUE}),
+        explained_by=frozenset(
+            {Cause.GIL, Cause.LOCK, Cause.START, Cause.IPC, Cause.QUEUE, Cause.POOL, Cause.WORK}
+        ),
     )
 
 

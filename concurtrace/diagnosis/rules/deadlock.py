@@ -1,0 +1,91 @@
+"""Threads wait for locks that nobody will ever let go of.
+
+Told when a run was ended by its time limit, or by a signal, while threads stood before locks and
+nobody was at work.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from concurtrace.diagnosis import Answer, Cause, Part, Rule, fine, plural
+from concurtrace.diagnosis.case import Case
+from concurtrace.model.report import Severity
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import SpanFlag, Thread
+from concurtrace.units import time_text
+
+OLD_SHARE, OLD_NS = 0.2, 10_000_000_000
+"""A wait that lasts until the end is stuck when it is older than a fifth of the run, or than ten
+seconds: no lock is held that long on purpose while all others wait."""
+_IDLE = (Reason.IDLE_WORKER, Reason.QUEUE_EMPTY, Reason.JOIN, Reason.FUTURE)
+
+
+def check(case: Case) -> Iterable[Answer]:
+    """Look at the last wait of every thread of a run that did not end by itself."""
+    trace = case.whole
+    run = case.execution
+    if run is not None and run.ended_by_itself and run.signal is None:
+        yield fine("The run came to its end.")
+        return
+    old = min(OLD_SHARE * trace.wall_ns, OLD_NS)
+    stuck = [
+        (thread, last) for thread in trace.threads if (last := _last(case, thread, old)) is not None
+    ]
+    locked = [(thread, last) for thread, last in stuck if _is_lock(case, last)]
+    working = [one for one in trace.threads if _worked_late(case, one, old)]
+    if len(locked) < 2 or working:
+        yield fine("Threads were at work until the end.", stuck=len(locked))
+        return
+    spans = np.array([last for _, last in locked])
+    waited = time_text(int(trace.spans.dur_ns[spans].max()))
+    lines = [_story(case, thread, last) for thread, last in locked[:6]]
+    yield Answer(
+        Severity.WARNING,
+        f"{plural(len(locked), 'thread')} waited for locks until the run was ended, for up to"
+        f" {waited}, and no other thread was at work.",
+        " ".join(lines),
+        "Take locks in the same order everywhere, or hold only one at a time.",
+        tuple(filter(None, (case.places.of(int(trace.spans.stack[one])) for one in spans)))[:6],
+        (
+            int(trace.spans.start_ns[spans].min()) - trace.start_ns,
+            int(trace.spans.end_ns[spans].max()) - trace.start_ns,
+        ),
+        {"threads": len(locked), "waited_ns": int(trace.spans.dur_ns[spans].max())},
+        gain_ns=int(trace.spans.dur_ns[spans].max()),
+        cause=Cause.LOCK,
+        thing="deadlock",
+    )
+
+
+def _last(case: Case, thread: Thread, old: float) -> int | None:
+    """Return the last span of a thread if it is a wait that was never ended and is old."""
+    spans, last = case.whole.spans, thread.last - 1
+    if last < thread.first or spans.dur_ns[last] < old or spans.waker[last]:
+        return None
+    waits = (State.LOCK_WAIT.code, State.CONDITION_WAIT.code)
+    timed = spans.flags[last] & SpanFlag.TIMED
+    return last if spans.state[last] in waits and not timed else None
+
+
+def _is_lock(case: Case, span: int) -> bool:
+    reason = case.whole.spans.reason[span]
+    return not any(reason == one.code for one in _IDLE)
+
+
+def _worked_late(case: Case, thread: Thread, old: float) -> bool:
+    spans = case.whole.spans_of(thread)
+    late = spans.end_ns > case.whole.end_ns - old
+    works = spans.in_state(State.RUNNING, State.RUNNING_NOGIL, State.RUNNABLE, State.GIL_WAIT)
+    return bool(spans.dur_ns[late & works].sum() > old / 2)
+
+
+def _story(case: Case, thread: Thread, span: int) -> str:
+    row = int(case.whole.spans.object[span])
+    made = case.places.of(case.whole.objects[row].created_stack)
+    at = case.places.of(int(case.whole.spans.stack[span]))
+    lock = f"the lock made at {made}" if made else "a lock"
+    return f"{thread.name} waited for {lock}{f' at {at}' if at else ''}."
+
+
+RULE = Rule("deadlock", frozenset({Part.STATES, Part.EXACT}), check)
