@@ -73,6 +73,13 @@ def overhead(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshot(session: nox.Session) -> None:
+    """Make the picture in the README anew."""
+    session.install("-e", ".[test]")
+    session.run("python", "docs/screenshot.py")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it in a clean environment and profile a workload with it."""
     session.install("build")
