@@ -23,7 +23,9 @@ def test_a_fault_of_other_modes_is_refused() -> None:
 
 
 def test_a_variant_of_other_modes_is_refused() -> None:
-    with pytest.raises(UsageError, match="Mode processes has no variant lifo. It has: fifo, full"):
+    with pytest.raises(
+        UsageError, match=r"Mode processes has no variant lifo\. It has: fifo, full"
+    ):
         plan.workload_target("queues", "processes", "tiny", {"variant": "lifo"})
 
 
