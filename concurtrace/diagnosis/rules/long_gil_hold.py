@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.gil import holds_of
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
@@ -30,10 +31,13 @@ def check(case: Case) -> Iterable[Answer]:
     holders = trace.rows_of(spans.waker[waits], spans.end_ns[waits])
     long: dict[tuple[int, int, int], int] = {}
     for row in np.unique(holders[holders >= 0]).tolist():
+        # Where nobody saw switches, RUNNING holds the time without a core too.
+        thread = trace.threads[row]
+        had = case.cpu_of(thread) / max(thread.ns(*WORKING), 1)
         for wait, start, end, ran in _inside(trace, row, waits[holders == row]):
             since = max(int(spans.start_ns[wait]), start)
             kept = min(int(spans.end_ns[wait]), end) - since
-            if ran >= least and kept >= least:
+            if ran * had >= least and kept >= least:
                 long[row, start, end] = long.get((row, start, end), 0) + kept
     if not long:
         yield fine(f"No hold of the GIL kept others waiting {time_text(least)}.")

@@ -13,9 +13,9 @@ from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
 from concurtrace.units import share_text, time_text
 
-IDLE = Limits(0.15, 0.3)
-"""Share of all workers' time between the first that was done and the last: a tenth is what a
-division into equal parts leaves on a machine that is not quiet."""
+TAIL = Limits(0.15, 0.3)
+"""Share of the crew's time in which only the last is at work: a tenth is what a division into
+equal parts leaves on a machine that is not quiet."""
 LEAST = 0.2
 """Share of the run that a crew's life must take for its end to matter."""
 
@@ -31,27 +31,26 @@ def check(case: Case) -> Iterable[Answer]:
         span = int(done.max()) - started
         if not together or span < LEAST * case.wall_ns:
             continue
-        idle = int((done.max() - done).sum())
-        share = idle / (len(done) * span)
-        severity = IDLE.judge(share)
+        order = np.sort(done)
+        tail = int(order[-1] - order[-2])
+        severity = TAIL.judge(tail / span)
         if severity is Severity.OK:
             continue
         found = True
         row = crew.rows[int(done.argmax())]
         last = case.trace.threads[row]
         who = case.trace.processes[last.process].name if crew.of_processes else last.name
-        order = np.sort(done)
-        tail = int(order[-1] - order[-2])
+        idle = int((done.max() - done).sum())
         yield Answer(
             severity,
             f"{who} was still at work {time_text(tail)} after the other {len(done) - 1} workers"
             f" ({crew.name}) were done.",
-            f"{share_text(share)} of the workers' time passed idle at the end.",
+            f"{share_text(idle / (len(done) * span))} of the workers' time passed idle at the end.",
             "Begin with the longest pieces, or cut them smaller.",
             case.sampled([row]),
             (int(order[0]) - case.whole.start_ns, int(order[-1]) - case.whole.start_ns),
-            {"idle_ns": idle, "idle_share": share, "tail_ns": tail, "workers": len(done)},
-            gain_ns=round(idle / len(done)),
+            {"idle_ns": idle, "tail_ns": tail, "workers": len(done)},
+            gain_ns=round(tail * (1 - 1 / len(done))),
             cause=Cause.WORK,
             thing=crew.name,
         )

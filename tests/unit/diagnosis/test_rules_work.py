@@ -6,7 +6,7 @@ from concurtrace.diagnosis.engine import ask
 from concurtrace.model.recording import Loss, Recording
 from concurtrace.model.report import Severity
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import Origin, StateTotal, Trace
+from concurtrace.model.trace import Origin, SpanFlag, StateTotal, Trace
 from tests import builders
 from tests.builders_trace import MS, TraceBuilder, trace
 from tests.unit.diagnosis.cases import case, heads, light, rule, severity
@@ -204,3 +204,35 @@ def test_memory_that_grows_all_the_time_is_told() -> None:
     steady = [50 + 4 * min(step, 8) for step in range(50)]
     assert severity("memory-growth", case(None, recording=grown(*growing))) is WARNING
     assert severity("memory-growth", case(None, recording=grown(*steady))) is OK
+
+
+def children(count: int, start: float, work: float) -> Trace:
+    """Processes one after the other, each with a start before its first thread is there."""
+    made = trace().thread("main").waits_child(count * (start + work))
+    for number in range(count):
+        made.process(f"child-{number}", parent=0)
+        made.thread("t", start=number * (start + work) + start).running(work)
+    built = made.build()
+    later = tuple(
+        replace(one, start_ns=one.start_ns - round(start * MS)) for one in built.processes[1:]
+    )
+    return replace(built, processes=(built.processes[0], *later))
+
+
+def test_processes_that_hardly_do_more_than_start_cost_their_start() -> None:
+    given = case(children(20, start=10, work=10))
+    assert heads(given) == ["spawn-cost"]
+    (said,) = ask(rule("spawn-cost"), given)
+    assert said.evidence["start_ns"] == 10 * MS
+    assert severity("spawn-cost", case(children(20, start=10, work=200))) is OK
+
+
+def test_waiting_for_room_in_a_pipe_is_the_cost_of_messages() -> None:
+    made = workers(500, 500, ms=500).build()
+    assert severity("ipc-overhead", case(made)) is OK
+    sends = workers(100, 100, ms=100)
+    sends.process("sender", parent=0).thread("t")
+    sends.running(50).io(50, Reason.IPC).io(400, Reason.IPC)
+    built = sends.build()
+    built.spans.flags[built.spans.in_state(State.IO_WAIT)] = SpanFlag.WRITE.value
+    assert severity("ipc-overhead", case(built)) is WARNING

@@ -1,0 +1,89 @@
+"""Packing, sending and unpacking messages between processes takes a large part of the work.
+
+Processes share nothing: what one hands another is pickled, written into a pipe, read and unpickled.
+For small pieces of work, or large data, that costs more than the work.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from concurtrace.analysis.concurrency import WORKING
+from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
+from concurtrace.diagnosis.case import Case
+from concurtrace.model.report import Severity
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import SpanFlag, Stacks
+from concurtrace.recording.reasons import standard_module
+from concurtrace.units import share_text, time_text
+
+SHARE = Limits(0.2, 0.4)
+"""Share of all work that is packing, unpacking, and waiting for room in a pipe."""
+FEWEST = 20
+"""Samples: fewer say little about where time went."""
+_MODULES = (
+    "multiprocessing/connection",
+    "multiprocessing/queues",
+    "multiprocessing/reduction",
+    "multiprocessing/managers",
+    "pickle",
+)
+
+
+def check(case: Case) -> Iterable[Answer]:
+    """Count samples of running threads inside of multiprocessing's message passing."""
+    trace, samples = case.trace, case.trace.samples
+    if sum(one.parent is not None for one in trace.processes) == 0:
+        yield fine("No process was started.")
+        return
+    worked = sum(one.ns(*WORKING) for one in trace.threads)
+    full = case.select(State.IO_WAIT, Reason.IPC) & ((trace.spans.flags & SpanFlag.WRITE) != 0)
+    full_ns = int(trace.spans.dur_ns[full].sum())
+    packing, seen = 0.0, 0
+    if samples is not None and len(samples) >= FEWEST:
+        inside = _inside(trace.stacks)[samples.stack]
+        packing, seen = float(inside.mean()), len(samples)
+    else:
+        packing = _folded_share(case)
+    cost = round(packing * worked) + full_ns
+    share = cost / max(worked + full_ns, 1)
+    severity = SHARE.judge(share)
+    if severity is Severity.OK:
+        yield fine("Messages between processes cost little.", share=share)
+        return
+    yield Answer(
+        severity,
+        f"{share_text(share)} of all work was passing messages between processes: packing them,"
+        f" unpacking them, and waiting for room in a pipe ({time_text(cost)}).",
+        f"Seen in {seen} samples of running threads." if seen else "Seen where waits began.",
+        "Hand over more per message (chunksize), send names or indexes rather than data, return"
+        " less, or put arrays into shared_memory.",
+        case.where(full, 1),
+        evidence={"share": share, "packing": packing, "pipe_full_ns": full_ns},
+        gain_ns=min(cost, case.wall_ns),
+        cause=Cause.IPC,
+        explained_by=frozenset({Cause.START}),
+    )
+
+
+def _folded_share(case: Case) -> float:
+    """Guess, without samples, from the function tables: own time in pickling and pipes."""
+    profile = case.recording.functions
+    rows = [row for table in profile.tables for row in table.stats] if profile else []
+    packs = [row for row in rows if "pickle" in row.function.name or "posix" in row.function.name]
+    whole = sum(row.own_ns for row in rows)
+    return sum(row.own_ns for row in packs) / whole if whole else 0.0
+
+
+def _inside(stacks: Stacks) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Tell which stacks lie inside of message passing, outermost frames first."""
+    names = [standard_module(one.file) in _MODULES for one in stacks.functions]
+    own = np.array(names, bool)[stacks.code]
+    found = np.zeros(len(own), bool)
+    parents = stacks.parent.tolist()
+    for row in range(1, len(own)):
+        found[row] = own[row] or found[parents[row]]
+    return found
+
+
+RULE = Rule("ipc-overhead", frozenset({Part.STATES, Part.EXACT}), check)
