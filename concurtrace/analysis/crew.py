@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from concurtrace.model.recording import Function
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import Thread, Times, Trace
+from concurtrace.model.trace import Stacks, Thread, Times, Trace
+from concurtrace.recording.reasons import standard_module
 
 _NUMBERS = re.compile(r"[\d_-]+")
 _DOES = (
@@ -70,3 +74,32 @@ def last_busy_ns(trace: Trace, crew: Crew) -> Times:
         mine = np.flatnonzero(busy[one.first : one.last])
         found.append(int(spans.end_ns[one.first + mine[-1]]) if len(mine) else one.start_ns)
     return np.array(found, np.int64)
+
+
+_POOLS = frozenset(
+    (
+        ("concurrent/futures/thread", "_worker"),
+        ("concurrent/futures/process", "_process_worker"),
+        ("multiprocessing/pool", "worker"),
+    )
+)
+
+
+def within(stacks: Stacks, chosen: Callable[[Function], bool]) -> NDArray[np.bool_]:
+    """Tell which stacks hold a frame of a chosen function."""
+    own = np.array([chosen(one) for one in stacks.functions], bool)[stacks.code]
+    found = np.zeros(len(own), bool)
+    parents = stacks.parent.tolist()
+    # A row's parent comes before it: the table is filled from the outermost frame inwards.
+    for row in range(1, len(own)):
+        found[row] = own[row] or found[parents[row]]
+    return found
+
+
+def pool_workers(trace: Trace) -> NDArray[np.bool_]:
+    """Tell which threads are workers of a pool of the standard library, by their stacks."""
+    pooled = within(trace.stacks, lambda one: (standard_module(one.file), one.name) in _POOLS)
+    rows = trace.span_threads[pooled[trace.spans.stack]]
+    found = np.zeros(len(trace.threads), bool)
+    found[rows] = True
+    return found

@@ -6,14 +6,14 @@ For small pieces of work, or large data, that costs more than the work.
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from concurtrace.analysis.concurrency import WORKING
+from concurtrace.analysis.crew import within
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
+from concurtrace.model.recording import Function
 from concurtrace.model.report import Severity
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import SpanFlag, Stacks
+from concurtrace.model.trace import SpanFlag
 from concurtrace.recording.reasons import standard_module
 from concurtrace.units import share_text, time_text
 
@@ -41,7 +41,7 @@ def check(case: Case) -> Iterable[Answer]:
     full_ns = int(trace.spans.dur_ns[full].sum())
     packing, seen = 0.0, 0
     if samples is not None and len(samples) >= FEWEST:
-        inside = _inside(trace.stacks)[samples.stack]
+        inside = within(trace.stacks, _passes)[samples.stack]
         packing, seen = float(inside.mean()), len(samples)
     else:
         packing = _folded_share(case)
@@ -66,6 +66,10 @@ def check(case: Case) -> Iterable[Answer]:
     )
 
 
+def _passes(function: Function) -> bool:
+    return standard_module(function.file) in _MODULES
+
+
 def _folded_share(case: Case) -> float:
     """Guess, without samples, from the function tables: own time in pickling and pipes."""
     profile = case.recording.functions
@@ -73,17 +77,6 @@ def _folded_share(case: Case) -> float:
     packs = [row for row in rows if "pickle" in row.function.name or "posix" in row.function.name]
     whole = sum(row.own_ns for row in rows)
     return sum(row.own_ns for row in packs) / whole if whole else 0.0
-
-
-def _inside(stacks: Stacks) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Tell which stacks lie inside of message passing, outermost frames first."""
-    names = [standard_module(one.file) in _MODULES for one in stacks.functions]
-    own = np.array(names, bool)[stacks.code]
-    found = np.zeros(len(own), bool)
-    parents = stacks.parent.tolist()
-    for row in range(1, len(own)):
-        found[row] = own[row] or found[parents[row]]
-    return found
 
 
 RULE = Rule("ipc-overhead", frozenset({Part.STATES, Part.EXACT}), check)

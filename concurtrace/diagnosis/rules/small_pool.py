@@ -7,6 +7,7 @@ is queued, a larger pool would do more at the same time.
 from collections.abc import Iterable
 
 from concurtrace.analysis.concurrency import WORKING
+from concurtrace.analysis.crew import pool_workers
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
@@ -20,17 +21,16 @@ IDLE = 0.15
 """Share of the workers' lives without work above which the pool is large enough."""
 USED = 0.5
 """Share of the cores in use from which more workers would have to wait for one."""
-_POOLS = ("ThreadPoolExecutor", "ThreadPool", "Worker", "ForkProcess", "SpawnProcess", "PoolWorker")
 
 
 def check(case: Case) -> Iterable[Answer]:
     """Look at pools whose workers are never without work and seldom on a core."""
     trace = case.trace
+    pooled = pool_workers(trace)
     used = sum(one.ns(*WORKING) for one in trace.threads) / case.wall_ns / case.cores
     for crew in case.crews:
-        name = trace.processes[crew.threads[0].process].name if crew.of_processes else crew.name
         life = sum(one.lifetime_ns for one in crew.threads)
-        if not any(word in name for word in _POOLS) or life < 0.5 * case.wall_ns:
+        if not pooled[list(crew.rows)].all() or life < 0.5 * case.wall_ns:
             continue
         waiting = sum(one.ns(State.IO_WAIT, State.SLEEP) for one in crew.threads) / life
         idle = sum(_idle(case, row) for row in crew.rows) / life

@@ -90,8 +90,8 @@ def test_a_producer_before_a_full_queue_waits_for_its_consumers() -> None:
 def pool(size: int, idle: float) -> TraceBuilder:
     made = trace().thread("main").waits(1000, Reason.FUTURE)
     for number in range(size):
-        made.thread(f"ThreadPoolExecutor-0_{number}").io(990 - idle, at="app.py:2 in ask")
-        made.running(10)
+        at = "app.py:2 in ask < /usr/lib/python3.11/concurrent/futures/thread.py:80 in _worker"
+        made.thread(f"asker_{number}").io(990 - idle, at=at).running(10)
         if idle:
             made.waits(idle, Reason.IDLE_WORKER)
     return made
