@@ -21,6 +21,10 @@ _DEPTH = 60
 _Key = tuple[int, str, int, str, int]
 
 
+def _leave() -> None:
+    """Do nothing."""
+
+
 class StackProbe(Probe):
     """Writes a line per look, and a line per frame that was not there before.
 
@@ -35,10 +39,13 @@ class StackProbe(Probe):
         self._stopped = _thread.allocate_lock()
         self._is_ours = True
         self._looks = False
+        self._tid = 0
 
     def begin(self) -> None:
         """Start looking; around a fork there is no thread of ours."""
-        os.register_at_fork(before=self._pause, after_in_parent=self._resume)
+        # From 3.13 on Python counts threads when the handlers have run: there it ends for good.
+        again = self._resume if sys.version_info < (3, 13) else _leave
+        os.register_at_fork(before=self._pause, after_in_parent=again)
         self._resume()
 
     def end(self) -> None:
@@ -63,10 +70,19 @@ class StackProbe(Probe):
             self._stopped.acquire()
             self._stopped.release()
             self._looks = False
+            self._wait_until_gone()
+
+    def _wait_until_gone(self) -> None:
+        """Wait for the kernel's part of the thread too: Python counts it when it forks."""
+        for _ in range(1000):
+            if not os.path.exists(f"/proc/self/task/{self._tid}"):  # noqa: PTH110
+                break
+            time.sleep(0.0001)
 
     def _look_on(self) -> None:
         own = _thread.get_ident()
-        self._write([{"own": _thread.get_native_id()}])
+        self._tid = _thread.get_native_id()
+        self._write([{"own": self._tid}])
         while not self._stop.acquire(timeout=INTERVAL_S):
             self._look(own)
         self._stop.release()

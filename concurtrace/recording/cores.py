@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import NO_CORE, CoreReadings, Left, OnCore, SpanFlag, Spans, Times
+from concurtrace.model.trace import (
+    NO_CORE,
+    CoreReadings,
+    Left,
+    Numbers,
+    OnCore,
+    SpanFlag,
+    Spans,
+    Times,
+)
 
 SPLIT_NS = 10_000
 """Pieces shorter than this stay with the span they lie in: entering and leaving a call takes a
@@ -21,6 +30,8 @@ few microseconds on a core, and no total of a thread moves by it."""
 _ON_THE_WAY_NS = 50_000
 """Longest work between waking up and being seen to take the GIL: some function calls."""
 _STEPS_TO_THE_GIL = 3
+_STARTS_A_CHILD_NS = 20_000_000
+"""Longest time between the call that starts a child and going to sleep in it."""
 
 _OFF_ASLEEP, _OFF_PREEMPTED, _ON = 0, 1, 2
 _RUNNING, _NOGIL = State.RUNNING.code, State.RUNNING_NOGIL.code
@@ -122,6 +133,27 @@ def name_gil_waits(spans: Spans) -> None:
         )
         for rows in (asleep, asleep + 1):
             spans.state[rows], spans.reason[rows] = _GIL_WAIT, Reason.NONE.code
+
+
+def name_child_starts(spans: Spans, starts_ns: Times, pids: Numbers) -> None:
+    """Call sleep right after starting a child what it is: vfork returns when the child executes.
+
+    ``starts_ns`` are when the thread began to start its children, in order.
+    """
+    if not len(spans) or not len(starts_ns):
+        return
+    other = spans.reason == Reason.OTHER.code
+    asleep = np.isin(spans.state, (State.UNKNOWN.code, State.GIL_BLOCKED.code)) & other
+    rows = np.flatnonzero(asleep)
+    child = np.searchsorted(starts_ns, spans.start_ns[rows], side="right") - 1
+    since = spans.start_ns[rows] - starts_ns[np.maximum(child, 0)]
+    first = np.diff(child, prepend=-2) != 0
+    good = (child >= 0) & (since < _STARTS_A_CHILD_NS) & first
+    rows, child = rows[good], child[good]
+    held = spans.state[rows] == State.GIL_BLOCKED.code
+    spans.reason[rows] = np.where(held, Reason.CHILD.code, Reason.NONE.code)
+    spans.state[rows[~held]] = State.CHILD_WAIT.code
+    spans.waker[rows] = pids[child]
 
 
 def _after_call(spans: Spans, goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from concurtrace.model.trace import (
     Process,
     Spans,
     Thread,
+    Times,
     Trace,
     WaitObject,
 )
@@ -112,7 +113,7 @@ class _Reader:
         for one in drafts:
             for part in one.parts:
                 refiner.refine(part)
-        self._lay_over(drafts)
+        self._lay_over(drafts, processes)
         if not len(self.watch.gaps_ns):
             for one in drafts:
                 one.cpu_ns = self.tasks.cpu_of(one.tid, one.start_ns, one.end_ns)
@@ -179,9 +180,11 @@ class _Reader:
             self.objects.append(_object(one, process, stacks))
         return table
 
-    def _lay_over(self, drafts: list[Draft]) -> None:
+    def _lay_over(self, drafts: list[Draft], processes: list[Process]) -> None:
         python = Counter(one.process for one in drafts if one.slot["flags"] & layout.T_PYTHON)
         crowded = {process for process, count in python.items() if count > 1}
+        children = _children(processes)
+        nobody = np.empty(0, np.int64), np.empty(0, np.uint32)
         for one in drafts:
             on_core = _rows_of(self.watch.on_core, one.tid)
             readings = _rows_of(self.watch.readings, one.tid)
@@ -194,6 +197,7 @@ class _Reader:
                 laid = part if on_core is None else cores.lay_over(part, on_core)
                 if readings is not None:
                     laid = cores.lay_over_readings(laid, readings, gaps)
+                cores.name_child_starts(laid, *children.get(one.tid, nobody))
                 if one.process in crowded:
                     cores.name_gil_waits(laid)
                 one.parts[number] = laid
@@ -215,6 +219,18 @@ class _Reader:
             self.losses += _losses_of(header)
         if self.shared.lost_rows > 0:
             self.losses.append(Loss(f"{self.shared.lost_rows} processes", "the table was full"))
+
+
+def _children(processes: list[Process]) -> dict[int, tuple[Times, Numbers]]:
+    """List for every tid when it began to start children, and their pids."""
+    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for one in sorted(processes, key=lambda process: process.start_ns):
+        found[one.creator_tid].append((one.start_ns, one.pid))
+    return {
+        tid: (np.array([s for s, _ in many], np.int64), np.array([p for _, p in many], np.uint32))
+        for tid, many in found.items()
+        if tid
+    }
 
 
 def _rows_of(columns: C | None, tid: int) -> C | None:

@@ -15,6 +15,10 @@ from tests.unit.recording.invariants import check
 PROGRAM = """
 import os, threading, time
 
+# With a thread of ours in it Python 3.12 would warn of the fork.
+if os.fork() == 0:
+    os._exit(0)
+os.wait()
 lock = threading.Lock()
 
 def sleep():
@@ -37,9 +41,6 @@ threads += [threading.Thread(target=read, args=(reading,), name="read")]
 for one in threads: one.start()
 late = threading.Thread(target=wait, name="wait")
 late.start()
-if os.fork() == 0:
-    os._exit(0)
-os.wait()
 threads[0].join()
 os.write(writing, b"x")
 for one in (*threads, late): one.join()

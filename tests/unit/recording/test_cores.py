@@ -14,6 +14,7 @@ from concurtrace.recording.cores import (
     anchored,
     lay_over,
     lay_over_readings,
+    name_child_starts,
     name_gil_waits,
     releases_of,
     split_woken,
@@ -116,6 +117,17 @@ def test_sleep_in_a_call_that_nobody_knows_stays_unknown() -> None:
     states = _named(State.RUNNING, State.RUNNING)
     assert State.UNKNOWN in states
     assert State.GIL_WAIT not in states
+
+
+def test_sleep_while_a_child_is_started_is_a_wait_for_it() -> None:
+    spans = _spans((State.RUNNING, 0, 2 * MS), (State.RUNNING_NOGIL, 2 * MS, 5 * MS))
+    laid = lay_over(spans, _WAKES_TWICE)
+    name_child_starts(laid, np.array([2 * MS + US], np.int64), np.array([99], np.uint32))
+    asleep = laid.take(laid.in_state(State.CHILD_WAIT))
+    assert asleep.waker.tolist() == [99]
+    other = lay_over(spans, _WAKES_TWICE)
+    name_child_starts(other, np.array([4 * MS], np.int64), np.array([99], np.uint32))
+    assert not other.in_state(State.CHILD_WAIT).any()
 
 
 def test_where_records_are_missing_nothing_changes() -> None:
