@@ -142,6 +142,16 @@ void ct_file_drop_pages(void *chunk)
     syscall(SYS_madvise, chunk, CT_CHUNK_SIZE, MADV_DONTNEED);
 }
 
+/* Touch the pages of a chunk at once. Older kernels refuse; then each is touched by its first record. */
+void ct_file_want_pages(void *chunk)
+{
+#ifdef MADV_POPULATE_WRITE
+    syscall(SYS_madvise, chunk, CT_CHUNK_SIZE, MADV_POPULATE_WRITE);
+#else
+    (void)chunk;
+#endif
+}
+
 struct ct_thread *ct_file_slot(void)
 {
     for (;;) {

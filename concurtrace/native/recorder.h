@@ -196,6 +196,7 @@ struct ct_thread *ct_file_rest(void);
 void ct_file_finish(uint32_t status, int exit_code);
 void ct_file_forget(void);
 void ct_file_drop_pages(void *chunk);
+void ct_file_want_pages(void *chunk);
 
 /* ---- meta.c: interning ---- */
 bool ct_meta_start(void);

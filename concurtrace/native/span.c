@@ -20,8 +20,11 @@ static CT_NOINLINE bool next_chunk(struct ct_self *self)
     if (self->slot->flags & CT_T_REST)   /* no place in the file */
         return false;
     struct ct_chunk *fresh = ct_file_chunk(CT_CHUNK_SPANS, self->slot->index, self->sequence, &number);
-    if (fresh != NULL && self->chunk != NULL)
+    /* A thread that has filled a chunk will fill another: one call is cheaper than four page faults. */
+    if (fresh != NULL && self->chunk != NULL) {
         ct_file_drop_pages(self->chunk);
+        ct_file_want_pages(fresh);
+    }
     errno = saved;
     if (fresh == NULL)
         return false;

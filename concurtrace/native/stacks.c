@@ -156,7 +156,7 @@ static uint32_t line_of(uintptr_t code, int64_t unit)
 
 /* ---- code objects ---- */
 
-struct frame { uintptr_t code; int64_t unit; uint64_t identity; };
+struct frame { uintptr_t code; int64_t unit; uint64_t identity; uintptr_t frame, instr; };
 
 /* What a function of the standard library waits for when it is where a thread sleeps. */
 static const struct wait_class { const char *file, *name; uint8_t reason; bool even_lock; } classes[] = {
@@ -232,14 +232,16 @@ static uint32_t code_id(const struct frame *frame, uint32_t *wait_class)
 
 /* ---- the walk ---- */
 
-static unsigned walk(struct frame *frames, unsigned limit)
+static inline uintptr_t innermost_frame(void)
 {
     uintptr_t state = (uintptr_t)ct_tstate();
-    if (state == 0)
-        return 0;
-    uintptr_t frame = load(state, layout.tstate_frame);
-    if (layout.indirect && frame != 0)
-        frame = load(frame, layout.cframe_frame);
+    uintptr_t frame = state != 0 ? load(state, layout.tstate_frame) : 0;
+    return layout.indirect && frame != 0 ? load(frame, layout.cframe_frame) : frame;
+}
+
+static unsigned walk(struct frame *frames, unsigned limit)
+{
+    uintptr_t frame = innermost_frame();
     unsigned count = 0;
     for (unsigned steps = 0; frame != 0 && count < limit && steps < 4096; steps++) {
         uintptr_t code = load(frame, layout.frame_code);
@@ -247,8 +249,10 @@ static unsigned walk(struct frame *frames, unsigned limit)
         /* Frames of the interpreter's own trampoline (3.12+), or with something else than code in them (3.13). */
         if (owner != 3 && code != 0 && load(code, 8) == code_type) {
             uintptr_t name = load(code, layout.code_name);
+            frames[count].frame = frame;
+            frames[count].instr = load(frame, layout.frame_instr);
             frames[count].code = code;
-            frames[count].unit = ((int64_t)(load(frame, layout.frame_instr) - (code + layout.code_bytecode))) >> 1;
+            frames[count].unit = ((int64_t)(frames[count].instr - (code + layout.code_bytecode))) >> 1;
             /* The address of a freed code object can be used again: its name's hash goes with it. */
             frames[count].identity = ct_mix(code ^ load(name, 24),
                                             load(code, layout.code_filename) ^ *(const uint32_t *)(code + layout.code_firstlineno));
@@ -291,10 +295,64 @@ static uint32_t tell_nodes(const struct frame *frames, unsigned count, uint32_t 
     return parent;
 }
 
+/* A thread that waits in a loop waits at the same place again: its last stack is compared frame by frame, which reads
+ * the frames alone and not the code objects and their names, all cold after a wait. Every so often the whole way is
+ * gone all the same, since a code object may have been freed and its address used again. */
+#define REMEMBERED 24u
+#define TRUSTED_TIMES 32u
+
+static __thread struct {
+    uint32_t count, times, generation;
+    uint64_t known;
+    struct { uintptr_t frame, code, instr; } frames[REMEMBERED];
+} last __attribute__((tls_model("initial-exec")));
+
+static bool same_as_last(void)
+{
+    unsigned count = 0;
+    if (last.count == 0 || last.generation != ct.generation || ++last.times >= TRUSTED_TIMES)
+        return false;
+    for (uintptr_t frame = innermost_frame(); frame != 0; frame = load(frame, layout.frame_previous)) {
+        uintptr_t code = load(frame, layout.frame_code);
+        if (count < last.count && last.frames[count].frame == frame && last.frames[count].code == code
+            && last.frames[count].instr == load(frame, layout.frame_instr))
+            count++;
+        else if (*(const uint8_t *)(frame + layout.frame_owner) != 3 && code != 0 && load(code, 8) == code_type)
+            return false;
+    }
+    return count == last.count;
+}
+
+static void remember(const struct frame *frames, unsigned count, uint64_t known)
+{
+    last.count = 0;
+    if (count > REMEMBERED)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        last.frames[i].frame = frames[i].frame;
+        last.frames[i].code = frames[i].code;
+        last.frames[i].instr = frames[i].instr;
+    }
+    last.known = known;
+    last.times = 0;
+    last.generation = ct.generation;
+    last.count = count;
+}
+
+static uint32_t told(uint64_t known, uint8_t *reason)
+{
+    uint32_t found = (uint32_t)(known >> 32);
+    if (ct_self.state != CT_LOCK_WAIT || found & 256)
+        *reason = (uint8_t)found;
+    return (uint32_t)known;
+}
+
 uint32_t ct_stack(unsigned depth, uint8_t *reason)
 {
     if (!usable)
         return 0;
+    if (depth == 0 && same_as_last())
+        return told(last.known, reason);
     struct frame frames[DEPTH_MAX];
     unsigned count = walk(frames, depth == 0 ? DEPTH_MAX : depth);
     if (count == 0)
@@ -317,21 +375,15 @@ uint32_t ct_stack(unsigned depth, uint8_t *reason)
         if (value != NULL)
             __atomic_store_n(value, known, __ATOMIC_RELEASE);
     }
-    uint32_t found = (uint32_t)(known >> 32);
-    if (ct_self.state != CT_LOCK_WAIT || found & 256)
-        *reason = (uint8_t)found;
-    return (uint32_t)known;
+    if (depth == 0)
+        remember(frames, count, known);
+    return told(known, reason);
 }
 
-/* Innermost `limit` frames seen from the outside: the outermost frame of the thread, for its name. */
+/* Locals of the outermost frame of the thread, and the name of its function: for the thread's name. */
 uintptr_t ct_outermost_frame(char *name, size_t name_room)
 {
-    uintptr_t state = usable ? (uintptr_t)ct_tstate() : 0;
-    if (state == 0)
-        return 0;
-    uintptr_t frame = load(state, layout.tstate_frame), last = 0;
-    if (layout.indirect && frame != 0)
-        frame = load(frame, layout.cframe_frame);
+    uintptr_t frame = usable ? innermost_frame() : 0, last = 0;
     for (unsigned steps = 0; frame != 0 && steps < 4096; steps++, frame = load(frame, layout.frame_previous)) {
         uintptr_t code = load(frame, layout.frame_code);
         if (*(const uint8_t *)(frame + layout.frame_owner) != 3 && code != 0 && load(code, 8) == code_type)
