@@ -1,0 +1,123 @@
+"""Run the programs of the corpus for real and check what the diagnosis says of them.
+
+``python -m tests.rule_corpus.run [--times N] [--busy] [RULE…]``: every trigger must be the first or
+second finding that is told, and no healthy twin may get a warning. ``--busy`` keeps one core busy
+meanwhile. Prints a row per rule; exits 1 if any run went wrong.
+"""
+
+import argparse
+import ast
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+FIRST = 2
+"""A trigger must be found among so many stories."""
+_NOT_PROGRAMS = ("__init__.py", "run.py")
+_OF_THE_MACHINE = ("competing-load", "degraded-source", "lost-events", "high-overhead")
+"""Rules that may speak of the machine beside any program: they take no place from a trigger."""
+
+
+def programs() -> dict[str, Path]:
+    """List the programs by the rule they trigger."""
+    found = [path for path in HERE.glob("*.py") if path.name not in _NOT_PROGRAMS]
+    return {path.stem.replace("_", "-"): path for path in sorted(found)}
+
+
+def options(path: Path) -> dict[str, Any]:
+    """Read what a program wants: ``WITH`` (instruments) and ``TIME_LIMIT_S``."""
+    found = {}
+    for one in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant):
+            found[ast.unparse(one.targets[0])] = one.value.value
+    return found
+
+
+def findings(path: Path, variant: str, folder: Path) -> list[dict[str, Any]]:
+    """Run a program once and return its findings."""
+    given = options(path)
+    command = [sys.executable, "-m", "concurtrace"]
+    limit = ["--time-limit", str(given["TIME_LIMIT_S"])] if "TIME_LIMIT_S" in given else []
+    instruments = given.get("WITH", "states")
+    run = [*command, "run", "--with", instruments, *limit, str(path), variant]
+    subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
+    show = [*command, "show", "last", "--format", "json"]
+    done = subprocess.run(show, cwd=folder, capture_output=True, text=True, check=True)
+    found: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+    return found
+
+
+def stories(found: list[dict[str, Any]]) -> list[set[str]]:
+    """Group the rules that were told into stories, worst first."""
+    heads = [
+        one for one in found if one["severity"] in ("warning", "info") and one["part_of"] is None
+    ]
+    return [{one["rule"], *one["also"]} for one in heads]
+
+
+def judge(rule: str, variant: str, found: list[dict[str, Any]]) -> str:
+    """Say what is wrong with the findings of one run; "" if they are right."""
+    failed = [one["summary"] for one in found if one["severity"] == "failed"]
+    if failed:
+        return f"a rule failed: {failed[0]}"
+    warned = [one["rule"] for one in found if one["severity"] == "warning"]
+    if variant == "healthy":
+        return f"warned of {', '.join(warned)}" if warned else ""
+    told = [one for one in stories(found) if rule in one or not one & set(_OF_THE_MACHINE)]
+    place = next((n for n, one in enumerate(told, 1) if rule in one), None)
+    if place is None:
+        return f"not found; told: {[sorted(one) for one in told]}"
+    return "" if place <= FIRST else f"found only as number {place}"
+
+
+@contextmanager
+def busy(*, wanted: bool) -> Iterator[None]:
+    """Keep one core busy around a block."""
+    burner = multiprocessing.Process(target=_burn, daemon=True)
+    if wanted:
+        burner.start()
+    try:
+        yield
+    finally:
+        if wanted:
+            burner.kill()
+            burner.join()
+
+
+def _burn() -> None:
+    while os.getppid() != 1:
+        sum(range(1_000_000))
+
+
+def main() -> int:
+    """Run what was asked for, and tell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=1)
+    parser.add_argument("--busy", action="store_true")
+    parser.add_argument("rules", nargs="*")
+    given = parser.parse_args()
+    chosen = {
+        name: path for name, path in programs().items() if name in given.rules or not given.rules
+    }
+    wrong = 0
+    with busy(wanted=given.busy), tempfile.TemporaryDirectory() as folder:
+        for rule, path in chosen.items():
+            for variant in ("trigger", "healthy"):
+                runs = [findings(path, variant, Path(folder)) for _ in range(given.times)]
+                said = [text for one in runs if (text := judge(rule, variant, one))]
+                wrong += len(said)
+                right = f"{given.times - len(said)}/{given.times}"
+                print(f"{rule:<24}{variant:<9}{right:>7}  {said[0] if said else ''}", flush=True)
+    return min(wrong, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
