@@ -107,7 +107,10 @@ class Spans(Columns):
 
     def in_state(self, *states: State) -> NDArray[np.bool_]:
         """Tell which spans are in one of the states."""
-        return np.isin(self.state, [state.code for state in states])
+        chosen = np.zeros(256, bool)
+        chosen[[state.code for state in states]] = True
+        found: NDArray[np.bool_] = chosen[self.state]
+        return found
 
     def rows(self) -> Iterator[tuple[int, int, State, Reason]]:
         """Walk over (start_ns, end_ns, state, reason): for tests and small selections."""
@@ -482,28 +485,33 @@ class Trace:
         return np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
 
     @cached_property
-    def _threads_by_tid(self) -> tuple[Times, NDArray[np.intp]]:
-        # Few machines hand out tids above 2^22, and no trace lasts 2^41 ns longer than its start.
-        order = sorted(
-            range(len(self.threads)), key=lambda row: (self.threads[row].tid, self._offset(row))
-        )
-        keys = [self.threads[row].tid << 41 | self._offset(row) for row in order]
-        return np.array(keys, np.int64), np.array(order, np.intp)
-
-    def _offset(self, row: int) -> int:
-        return min(max(self.threads[row].start_ns - self.start_ns, 0), (1 << 41) - 1)
+    def _threads_by_tid(self) -> dict[int, tuple[Times, NDArray[np.intp]]]:
+        """Starts and rows of the threads that had each tid, in order of time."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for row, thread in enumerate(self.threads):
+            found.setdefault(thread.tid, []).append((thread.start_ns, row))
+        return {
+            tid: (
+                np.array([start for start, _ in sorted(many)], np.int64),
+                np.array([row for _, row in sorted(many)], np.intp),
+            )
+            for tid, many in found.items()
+        }
 
     def rows_of(self, tids: Numbers, times_ns: Times) -> NDArray[np.intp]:
         """Find the rows of the threads that had these tids at these times; -1 = none.
 
         A tid is unique among all threads that live at one time, and may be used again later.
         """
-        keys, order = self._threads_by_tid
-        if not len(keys):
-            return np.full(len(tids), -1, np.intp)
-        offsets = np.clip(times_ns - self.start_ns, 0, (1 << 41) - 1)
-        wanted = tids.astype(np.int64) << 41 | offsets
-        places = np.searchsorted(keys, wanted, side="right") - 1
-        rows = order[np.maximum(places, 0)]
-        found = (places >= 0) & (keys[np.maximum(places, 0)] >> 41 == tids)
-        return np.where(found & (tids != 0), rows, -1)
+        found = np.full(len(tids), -1, np.intp)
+        order = np.argsort(tids, kind="stable")
+        ordered = tids[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] + 1))
+        for part in np.split(order, starts[1:]) if len(starts) else ():
+            tid = int(tids[part[0]])
+            if not tid or tid not in self._threads_by_tid:
+                continue
+            began, rows = self._threads_by_tid[tid]
+            places = np.searchsorted(began, times_ns[part], side="right") - 1
+            found[part] = np.where(places >= 0, rows[np.maximum(places, 0)], -1)
+        return found

@@ -32,6 +32,11 @@ def _check_references(trace: Trace) -> None:
     spans, stacks = trace.spans, trace.stacks
     assert (spans.stack < len(stacks.parent)).all()
     assert (spans.object < len(trace.objects)).all()
+    wakers = trace.rows_of(spans.waker, spans.end_ns)
+    assert ((wakers >= -1) & (wakers < len(trace.threads))).all()
+    known = wakers >= 0
+    tids = np.array([thread.tid for thread in trace.threads] or [0], np.int64)
+    assert (tids[wakers[known]] == spans.waker[known]).all()
     assert (stacks.parent < np.arange(len(stacks.parent)) + (stacks.parent == 0)).all()
     assert (stacks.code < len(stacks.functions)).all()
     for one in trace.objects:
