@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from .sections import (
     passes,
     source,
     states,
+    timeline,
 )
 from .sections import tables as other_tables
 
@@ -42,6 +44,7 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     findings.build,
     passes.build,
     states.build,
+    timeline.build,
     gil.build,
     locks.build,
     functions.build,
@@ -73,6 +76,7 @@ def render_page(report: Report) -> str:
             head_script=Markup(head),  # noqa: S704 - a file of this package
             main_script=Markup(main),  # noqa: S704 - files of this package
             blocks={name: embed(data) for one in sections for name, data in one.data.items()},
+            packed={name: _base64(text) for one in sections for name, text in one.packed.items()},
         )
     )
     return page
@@ -132,6 +136,13 @@ def embed(data: Mapping[str, Any]) -> Markup:
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return Markup(text)  # noqa: S704 - every character that is markup was replaced above
+
+
+def _base64(text: str) -> Markup:
+    """Let a block of base64 into the page, and nothing else."""
+    if not re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", text):
+        raise ValueError("a packed block is not base64")
+    return Markup(text)  # noqa: S704 - no character of base64 is markup
 
 
 def _without_escapes(value: Any) -> Any:

@@ -13,7 +13,8 @@ class Section:
 
     ``answer`` is its own first sentence. ``view`` is what the template shows; where the data were
     not recorded, ``absence`` says why and there is no view. ``data`` are blocks of JSON for the
-    scripts, by name. How it was measured stands in the template.
+    scripts, by name, ``packed`` blocks of bytes as base64. How it was measured stands in the
+    template.
     """
 
     anchor: str
@@ -22,6 +23,7 @@ class Section:
     view: object = None
     absence: Absence | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    packed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def template(self) -> str:

@@ -1,86 +1,28 @@
 """The HTML report in a real browser: opened from disk, without a network, by keyboard."""
 
-import os
-import shutil
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from concurtrace.reports.html import RENDERER
 from concurtrace.reports.html.page import SECTIONS
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
-from concurtrace.model.report import Report
 from tests import builders
+from tests.browser import Opened, write_report
 from tests.builders import node, process, report, tree
 from tests.cli import concurtrace
 
 pytestmark = pytest.mark.browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
-
-
-def _executable() -> str:
-    """Find a Chromium; a CI server must have one."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        reason = f"no browser is installed (any of {', '.join(NAMES)})"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = _executable()
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
-        yield launched
-        launched.close()
-
-
-class Opened:
-    """A report opened from disk, and everything that the browser said and asked for."""
-
-    def __init__(self, page: Page, file: Path) -> None:
-        self.page = page
-        self.file = file
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", self._request)
-        page.on("dialog", lambda dialog: self.said.append(f"dialog {dialog.message}"))
-        page.goto(file.as_uri())
-        page.locator("#details").wait_for()
-
-    def _console(self, message: ConsoleMessage) -> None:
-        self.said.append(f"{message.type}: {message.text}")
-
-    def _request(self, request: Request) -> None:
-        self.asked.append(request.url)
-
-    def is_quiet(self) -> None:
-        assert self.said == []
-        assert self.asked == [self.file.as_uri()]
-
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
-    with_everything = _write(tmp_path, builders.everything())
+    with_everything = write_report(tmp_path, builders.everything())
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     yield Opened(page, with_everything)
     page.close()
-
-
-def _write(folder: Path, given: Report) -> Path:
-    file = folder / "report.html"
-    file.write_text(RENDERER.render(given), "utf-8")
-    return file
 
 
 def _frame(page: Page) -> str:
@@ -104,7 +46,7 @@ def test_it_opens_from_disk_without_error_or_request(opened: Opened) -> None:
 def test_it_reads_without_scripts(browser: Browser, tmp_path: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(_write(tmp_path, builders.everything()).as_uri())
+    page.goto(write_report(tmp_path, builders.everything()).as_uri())
     assert page.locator("main > section:visible").count() == len(SECTIONS)
     assert not page.locator(".needs-script").first.is_visible()
     assert page.locator("#functions-table tbody tr:visible").count() == 2
@@ -115,11 +57,12 @@ def test_it_reads_without_scripts(browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", builders.HOSTILE)
 def test_no_name_is_obeyed(browser: Browser, tmp_path: Path, kind: str) -> None:
     page = browser.new_page()
-    opened = Opened(page, _write(tmp_path, builders.hostile(builders.HOSTILE[kind])))
+    opened = Opened(page, write_report(tmp_path, builders.hostile(builders.HOSTILE[kind])))
     page.locator("#functions-thread").select_option(index=1)
     page.locator("#flame-tree").select_option("merged")
     page.locator("#flame-canvas").hover()
-    assert page.locator("script").count() == 6
+    assert page.locator("script[type]").count() == 5
+    assert page.locator("script:not([type])").count() == 2
     assert page.locator("main img").count() == 0
     # Nothing may stick out of the page: a long name is cut or wrapped.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -128,7 +71,7 @@ def test_no_name_is_obeyed(browser: Browser, tmp_path: Path, kind: str) -> None:
 
 
 def test_an_injected_script_is_refused(browser: Browser, tmp_path: Path) -> None:
-    file = _write(tmp_path, builders.everything())
+    file = write_report(tmp_path, builders.everything())
     attack = '<script>document.title = "owned"</script><img src="x" onerror="document.title = 1">'
     file.write_text(file.read_text("utf-8").replace("<main>", f"<main>{attack}"), "utf-8")
     page = browser.new_page()
@@ -202,7 +145,7 @@ def test_deep_stacks_stay_usable(browser: Browser, tmp_path: Path) -> None:
     deep = node("leaf", 10)
     for number in range(200):
         deep = node(f"level_{199 - number}", 10, deep)
-    file = _write(tmp_path, report(recording=builders.timeline(tree(deep, of=process()))))
+    file = write_report(tmp_path, report(recording=builders.timeline(tree(deep, of=process()))))
     page = browser.new_page()
     opened = Opened(page, file)
     canvas = page.locator("#flame-canvas")
@@ -244,7 +187,7 @@ def test_columns_sort_and_say_so(opened: Opened) -> None:
 def test_long_tables_start_short(browser: Browser, tmp_path: Path) -> None:
     table = builders.function_table({f"f{n}": (1, n, n) for n in range(1, 51)})
     page = browser.new_page()
-    Opened(page, _write(tmp_path, report(recording=builders.functions(table))))
+    Opened(page, write_report(tmp_path, report(recording=builders.functions(table))))
     rows = page.locator("#functions-table tbody tr:visible")
     assert rows.count() == 20
     page.get_by_role("button", name="Show all 50 rows").click()
@@ -333,7 +276,7 @@ def test_the_flame_graph_is_painted_in_both_themes(opened: Opened) -> None:
 @pytest.mark.parametrize("width", [360, 800, 1300])
 def test_it_fits_every_width(browser: Browser, tmp_path: Path, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 800})
-    Opened(page, _write(tmp_path, builders.everything()))
+    Opened(page, write_report(tmp_path, builders.everything()))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
 

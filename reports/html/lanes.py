@@ -1,0 +1,250 @@
+"""Lay a trace out as lanes of intervals: one per thread, one per GIL, one per other program.
+
+Intervals of a lane follow each other without a gap, so a lane is its first tick and durations.
+Boundaries are rounded, never durations: nothing drifts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.model.states import STATES, State
+from concurtrace.model.trace import Process, SpanFlag, Spans, Thread, Times, Trace
+from concurtrace.units import NS_PER_S
+
+Numbers = NDArray[np.int64]
+
+REASONS = 64
+"""More than there are reasons: a kind is ``state * REASONS + reason``."""
+MOST = 10_000_000
+"""Intervals that are drawn at most; of more, the shortest are folded, and the page says so."""
+_TICKS = ((420 * NS_PER_S, 100), (4_200 * NS_PER_S, 1_000))
+_LONGEST_TICK = 10_000
+
+
+class Extra(IntEnum):
+    """What is drawn beside the states, with codes that follow theirs."""
+
+    FOLDED = len(STATES)
+    """Spans too short to be kept singly."""
+    GIL_HELD = len(STATES) + 1
+    GIL_FREE = len(STATES) + 2
+    PROGRAM = len(STATES) + 3
+    """A program that runs no Python."""
+
+
+class LaneKind(Enum):
+    """What a lane shows."""
+
+    THREAD = "thread"
+    GIL = "gil"
+    PROGRAM = "program"
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Columns, an entry per interval; durations in ticks.
+
+    ``who`` is the lane of the thread that ended a wait, or that held the GIL, plus one; ``what``
+    a row of the trace's stacks, ``on`` of its objects; 0 stands for none in all three.
+    """
+
+    dur: Numbers
+    kind: Numbers
+    what: Numbers
+    who: Numbers
+    on: Numbers
+
+    def __len__(self) -> int:
+        return len(self.dur)
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """A row of the timeline; ``row`` is that of its thread or process in the trace."""
+
+    kind: LaneKind
+    process: int
+    row: int
+    start: int
+    intervals: Intervals
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """All lanes; ``left_out_ns`` is the length below which spans were folded for drawing, or 0."""
+
+    tick_ns: int
+    length: int
+    lanes: tuple[Lane, ...]
+    left_out_ns: int
+
+
+def tick_of(wall_ns: int) -> int:
+    """Choose a tick in which every time of the run fits 32 bits."""
+    return next((tick for limit, tick in _TICKS if wall_ns < limit), _LONGEST_TICK)
+
+
+def lay_out(trace: Trace, most: int = MOST) -> Layout:
+    """Make the lanes, those of a process together: its GIL, then its threads."""
+    tick = tick_of(trace.wall_ns)
+    threshold = _threshold(trace, most)
+    numbers = _lane_numbers(trace)
+    who = _wakers(trace, numbers)
+    lanes = []
+    for row, process in enumerate(trace.processes):
+        if process.first == process.last:
+            lanes.append(_program(trace, row, process, tick))
+            continue
+        if _has_gil(trace, process):
+            lanes.append(_gil(trace, row, process, tick, numbers))
+        threads = range(process.first, process.last)
+        lanes.extend(_thread(trace, number, tick, who, threshold) for number in threads)
+    return Layout(tick, _ticks(trace, trace.end_ns, tick), tuple(lanes), threshold)
+
+
+def _ticks(trace: Trace, time_ns: int, tick: int) -> int:
+    return max(0, time_ns - trace.start_ns) // tick
+
+
+def _threshold(trace: Trace, most: int) -> int:
+    """Find the length below which spans have to be folded, so that ``most`` remain; 0 = none."""
+    many = len(trace.spans)
+    if many <= most:
+        return 0
+    lengths = trace.spans.dur_ns
+    return int(np.partition(lengths, many - most)[many - most]) + 1
+
+
+def _has_gil(trace: Trace, process: Process) -> bool:
+    held = sum(one.gil.held_ns > 0 for one in trace.threads_of(process))
+    return trace.gil and held > 1
+
+
+def _lane_numbers(trace: Trace) -> Numbers:
+    """Tell the lane of every thread, by the order in which lanes are made."""
+    numbers = np.zeros(len(trace.threads), np.int64)
+    at = 0
+    for process in trace.processes:
+        at += _has_gil(trace, process)
+        count = process.last - process.first
+        numbers[process.first : process.last] = np.arange(at, at + count)
+        at += max(1, count)
+    return numbers
+
+
+def _wakers(trace: Trace, numbers: Numbers) -> Numbers:
+    """Tell for every span the lane of the thread that ended it, plus one."""
+    spans = trace.spans
+    found = np.zeros(len(spans), np.int64)
+    known = np.flatnonzero(spans.waker)
+    rows = trace.rows_of(spans.waker[known], spans.end_ns[known])
+    there = rows >= 0
+    found[known[there]] = numbers[rows[there]] + 1
+    return found
+
+
+def _thread(trace: Trace, row: int, tick: int, who: Numbers, threshold: int) -> Lane:
+    thread = trace.threads[row]
+    spans, ended_by = trace.spans_of(thread), who[thread.first : thread.last]
+    if threshold:
+        kept = spans.dur_ns >= threshold
+        spans, ended_by = spans.take(kept), ended_by[kept]
+    kinds = spans.state.astype(np.int64) * REASONS + spans.reason
+    columns = (kinds, spans.stack.astype(np.int64), ended_by, spans.object.astype(np.int64))
+    first, last = (_ticks(trace, one, tick) for one in (thread.start_ns, thread.end_ns))
+    intervals = _fill(
+        (spans.start_ns - trace.start_ns) // tick,
+        (spans.end_ns - trace.start_ns) // tick,
+        columns,
+        (first, last),
+        _gap_kind(thread, threshold),
+    )
+    return Lane(LaneKind.THREAD, thread.process, row, first, intervals)
+
+
+def _gap_kind(thread: Thread, threshold: int) -> int:
+    folded = threshold or any(total.folded_ns for total in thread.totals.values())
+    return (Extra.FOLDED if folded else State.UNKNOWN.code) * REASONS
+
+
+def _fill(
+    starts: Times, ends: Times, columns: tuple[Numbers, ...], life: tuple[int, int], gap: int
+) -> Intervals:
+    """Put intervals end to end over a life, with one of kind ``gap`` wherever nothing is."""
+    first, last = life
+    count = len(starts)
+    edges = np.empty(2 * count + 2, np.int64)
+    edges[0], edges[-1] = first, last
+    edges[1:-1:2], edges[2:-1:2] = starts, ends
+    edges = np.clip(np.maximum.accumulate(edges), first, max(first, last))
+    dur = np.diff(edges)
+    spread = [np.zeros(2 * count + 1, np.int64) for _ in columns]
+    spread[0][:] = gap
+    for wide, column in zip(spread, columns, strict=True):
+        wide[1::2] = column
+    kept = dur > 0
+    return Intervals(dur[kept], *(wide[kept] for wide in spread))
+
+
+def _gil(trace: Trace, row: int, process: Process, tick: int, numbers: Numbers) -> Lane:
+    """Show who held the GIL of a process; holds of one thread that touch are one."""
+    span_rows = slice(trace.threads[process.first].first, trace.threads[process.last - 1].last)
+    spans = trace.spans.take(span_rows)
+    threads = trace.span_threads[span_rows].astype(np.int64)
+    held = (spans.flags & SpanFlag.GIL_HELD) != 0
+    mine, holders = spans.take(held), threads[held]
+    order = np.argsort(mine.start_ns, kind="stable")
+    mine, holders = mine.take(order), holders[order]
+    starts, ends, holders = _joined(mine, holders)
+    kinds = np.full(len(starts), int(Extra.GIL_HELD) * REASONS, np.int64)
+    none = np.zeros(len(starts), np.int64)
+    life = (_ticks(trace, process.start_ns, tick), _ticks(trace, process.end_ns, tick))
+    intervals = _fill(
+        (starts - trace.start_ns) // tick,
+        (ends - trace.start_ns) // tick,
+        (kinds, none, numbers[holders] + 1, none),
+        life,
+        int(Extra.GIL_FREE) * REASONS,
+    )
+    return Lane(LaneKind.GIL, row, row, life[0], intervals)
+
+
+def _joined(spans: Spans, holders: Numbers) -> tuple[Times, Times, Numbers]:
+    if not len(spans):
+        return spans.start_ns, spans.end_ns, holders
+    fresh = np.ones(len(spans), bool)
+    same = holders[1:] == holders[:-1]
+    fresh[1:] = ~(same & (spans.start_ns[1:] == spans.end_ns[:-1]))
+    starts = np.flatnonzero(fresh)
+    ends = np.append(starts[1:], len(spans)) - 1
+    return spans.start_ns[starts], spans.end_ns[ends], holders[starts]
+
+
+def _program(trace: Trace, row: int, process: Process, tick: int) -> Lane:
+    first, last = (_ticks(trace, one, tick) for one in (process.start_ns, process.end_ns))
+    one = np.array([max(1, last - first)], np.int64)
+    none = np.zeros(1, np.int64)
+    kind = np.full(1, int(Extra.PROGRAM) * REASONS, np.int64)
+    return Lane(LaneKind.PROGRAM, row, row, first, Intervals(one, kind, none, none, none))
+
+
+def segments(lanes: tuple[Lane, ...], most: int) -> Iterator[list[tuple[int, int, int]]]:
+    """Cut lanes into blocks of at most ``most`` intervals: (lane, first, last) of each piece."""
+    block: list[tuple[int, int, int]] = []
+    room = most
+    for number, lane in enumerate(lanes):
+        first = 0
+        while first < len(lane.intervals):
+            last = min(first + room, len(lane.intervals))
+            block.append((number, first, last))
+            room -= last - first
+            first = last
+            if not room:
+                yield block
+                block, room = [], most
+    if block:
+        yield block

@@ -1,0 +1,279 @@
+"""Timeline: what every thread did when, on a canvas, and the longest waits as a table."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.model.report import Report
+from concurtrace.model.states import REASONS, STATES, Reason, State
+from concurtrace.model.trace import Frame, Trace, WaitObject
+from concurtrace.units import count_text, time_text
+
+from ..._places import Origin, Places
+from ..._states import WORDS, words_of
+from ..._text import printable, shorten
+from ..._threads import process_name, thread_name
+from ..._words import absence
+from .. import lanes as laid
+from ..lanes import Extra, Intervals, LaneKind, Layout, lay_out
+from ..pack import pack
+from ..section import Section
+
+_TEXT = 160
+_EACH = 10
+_LISTED = (
+    State.GIL_WAIT,
+    State.GIL_BLOCKED,
+    State.LOCK_WAIT,
+    State.RUNNABLE,
+    State.CONDITION_WAIT,
+    State.IO_WAIT,
+    State.CHILD_WAIT,
+)
+"""States whose longest spans are listed; an expected wait of a pool's worker never is."""
+
+_EXTRAS = {
+    Extra.FOLDED: ("too short to tell apart", "unknown", "dots", "many spans, added up only"),
+    Extra.GIL_HELD: ("GIL held", "running", "solid", "some thread held the GIL of the process"),
+    Extra.GIL_FREE: ("GIL free", "free", "solid", "free, or held too briefly to be kept"),
+    Extra.PROGRAM: ("a program without Python", "program", "lines", "it has no states"),
+}
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One of the longest waits; ``link`` opens it in the timeline."""
+
+    thread: str
+    state: str
+    start: str
+    length: str
+    where: str
+    ended_by: str
+    link: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The longest waits, and what the picture leaves out."""
+
+    waits: tuple[Wait, ...]
+    intervals: str
+    note: str
+
+
+def build(report: Report) -> Section:
+    """Show the timeline."""
+    trace = report.recording.trace
+    if report.states is None or trace is None or not trace.threads:
+        missing = absence(report, "What threads did when was", "states")
+        return Section("timeline", "Timeline", absence=missing)
+    layout = lay_out(trace)
+    names = _names(report, layout)
+    data, packed = _data(report, trace, layout, names)
+    many = sum(len(lane.intervals) for lane in layout.lanes)
+    view = View(_waits(report, trace, layout, names), count_text(many), _note(layout))
+    return Section("timeline", "Timeline", _answer(trace, layout), view, None, data, packed)
+
+
+def _answer(trace: Trace, layout: Layout) -> str:
+    threads = sum(lane.kind is LaneKind.THREAD for lane in layout.lanes)
+    noun = "thread" if threads == 1 else "threads"
+    processes = len(trace.processes)
+    where = f" of {processes} processes" if processes > 1 else ""
+    return f"What {count_text(threads)} {noun}{where} did in {time_text(trace.wall_ns)}."
+
+
+def _note(layout: Layout) -> str:
+    if not layout.left_out_ns:
+        return ""
+    return (
+        f"Of the very many spans, those shorter than {time_text(layout.left_out_ns)} are drawn as"
+        " “too short to tell apart”; the sums in the other sections are exact."
+    )
+
+
+def _names(report: Report, layout: Layout) -> list[tuple[str, str]]:
+    """Name every lane: its process, and what it is."""
+    states = report.states
+    trace = report.recording.trace
+    if states is None or trace is None:
+        return []
+    found = []
+    for lane in layout.lanes:
+        process = states.processes[lane.process]
+        name = "GIL"
+        if lane.kind is LaneKind.THREAD:
+            first = trace.processes[lane.process].first
+            name = thread_name(process.threads[lane.row - first])
+        elif lane.kind is LaneKind.PROGRAM:
+            name = "no Python"
+        found.append((process_name(process), name))
+    return found
+
+
+def _data(
+    report: Report, trace: Trace, layout: Layout, names: list[tuple[str, str]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Lay out what the script needs: words, lanes and tables as JSON, intervals as blocks."""
+    kinds = _used(layout, "kind", always=())
+    stacks, frames, stack_rows = _stacks(report, trace, layout)
+    objects = _used(layout, "on")
+    lanes = tuple(
+        replace(
+            lane,
+            intervals=Intervals(
+                lane.intervals.dur,
+                np.searchsorted(kinds, lane.intervals.kind),
+                np.searchsorted(stack_rows, lane.intervals.what),
+                lane.intervals.who,
+                np.searchsorted(objects, lane.intervals.on),
+            ),
+        )
+        for lane in layout.lanes
+    )
+    blocks = pack(lanes)
+    states, numbers = _states(kinds, gil=report.environment.gil)
+    places = Places.of(report)
+    data = {
+        "tick": layout.tick_ns,
+        "length": max(1, layout.length),
+        "states": states,
+        "kinds": [[numbers[one // laid.REASONS], _reason(one % laid.REASONS)] for one in kinds],
+        "lanes": [
+            [group, name, lane.kind.value, lane.start, len(lane.intervals)]
+            for lane, (group, name) in zip(lanes, names, strict=True)
+        ],
+        "blocks": [[one.pieces, one.widths] for one in blocks],
+        "stacks": stacks,
+        "frames": frames,
+        "objects": [_object(trace, trace.objects[row], places) if row else "" for row in objects],
+    }
+    return {"timeline": data}, {f"timeline-{n}": one.text for n, one in enumerate(blocks)}
+
+
+def _used(layout: Layout, column: str, always: tuple[int, ...] = (0,)) -> NDArray[np.int64]:
+    """List the different values of a column over all lanes, in order."""
+    parts = [np.unique(getattr(lane.intervals, column)) for lane in layout.lanes]
+    return np.unique(np.concatenate([np.array(always, np.int64), *parts]))
+
+
+def _reason(code: int) -> str:
+    return REASONS[code].word
+
+
+def _states(kinds: NDArray[np.int64], *, gil: bool) -> tuple[list[list[str]], dict[int, int]]:
+    """List the states that occur, in the order of every stack: name, token, pattern, meaning."""
+    codes = set((kinds // laid.REASONS).tolist())
+    rows: list[list[str]] = []
+    numbers: dict[int, int] = {}
+    for state in WORDS:
+        if state.code in codes:
+            words = words_of(state, gil=gil)
+            numbers[state.code] = len(rows)
+            rows.append([words.name, words.token, words.pattern, STATES[state.code].value])
+    for extra, told in _EXTRAS.items():
+        if extra in codes:
+            numbers[int(extra)] = len(rows)
+            rows.append(list(told))
+    return rows, numbers
+
+
+def _stacks(
+    report: Report, trace: Trace, layout: Layout
+) -> tuple[list[list[int]], list[str], NDArray[np.int64]]:
+    """Give the stacks that occur: rows of (parent, frame), the frames' names, the trace's rows.
+
+    Callers come along, so the rows are those that occur and all that lead to them.
+    """
+    wanted = set(_used(layout, "what").tolist())
+    parents = trace.stacks.parent
+    for row in tuple(wanted):
+        at = int(parents[row])
+        while at and at not in wanted:
+            wanted.add(at)
+            at = int(parents[at])
+    rows = np.array(sorted(wanted), np.int64)
+    places = Places.of(report)
+    frames: dict[str, int] = {"": 0}
+    table = [[0, 0]]
+    for row in rows[1:].tolist():
+        function = trace.stacks.functions[int(trace.stacks.code[row])]
+        text = _frame(Frame(function, int(trace.stacks.line[row])), places)
+        parent = int(np.searchsorted(rows, int(parents[row])))
+        table.append([parent, frames.setdefault(text, len(frames))])
+    return table, list(frames), rows
+
+
+def _frame(frame: Frame, places: Places) -> str:
+    name = shorten(printable(frame.function.name), _TEXT)
+    return f"{name} ({places.line(frame.function.file, frame.line)})"
+
+
+def _telling(frames: tuple[Frame, ...], places: Places) -> Frame:
+    """Choose the frame that says most: the innermost of the target's own code, if any."""
+    own = (one for one in frames if places.origin(one.function) is Origin.OWN)
+    return next(own, frames[0])
+
+
+def _object(trace: Trace, one: WaitObject, places: Places) -> str:
+    """Name what was waited for, by its text or by where it was made."""
+    text = f"{one.kind.value} {one.text}" if one.text else one.kind.value
+    made = trace.stacks.frames(one.created_stack)
+    if made:
+        text += f", made in {_frame(made[-1], places)}"
+    return shorten(printable(text), 2 * _TEXT)
+
+
+def _waits(
+    report: Report, trace: Trace, layout: Layout, names: list[tuple[str, str]]
+) -> tuple[Wait, ...]:
+    """List the longest waits of every state that matters, the longest first."""
+    spans = trace.spans
+    chosen = []
+    expected = spans.reason == Reason.IDLE_WORKER.code
+    for state in _LISTED:
+        rows = np.flatnonzero((spans.state == state.code) & ~expected)
+        chosen.append(rows[np.argsort(-spans.dur_ns[rows], kind="stable")[:_EACH]])
+    together = np.concatenate(chosen)
+    together = together[np.argsort(-spans.dur_ns[together], kind="stable")]
+    places = Places.of(report)
+    numbers = {
+        lane.row: number for number, lane in enumerate(layout.lanes) if lane.kind is LaneKind.THREAD
+    }
+    return tuple(_wait(row, report, trace, numbers, names, places) for row in together.tolist())
+
+
+def _wait(
+    row: int,
+    report: Report,
+    trace: Trace,
+    numbers: dict[int, int],
+    names: list[tuple[str, str]],
+    places: Places,
+) -> Wait:
+    spans = trace.spans
+    start, end = int(spans.start_ns[row]) - trace.start_ns, int(spans.end_ns[row]) - trace.start_ns
+    lane = numbers[int(trace.span_threads[row])]
+    reason = _reason(int(spans.reason[row]))
+    state = words_of(STATES[int(spans.state[row])], gil=report.environment.gil).name
+    frames = trace.stacks.frames(int(spans.stack[row]))
+    waker = trace.rows_of(spans.waker[row : row + 1], spans.end_ns[row : row + 1])[0]
+    margin = (end - start) // 2
+    return Wait(
+        thread=_lane_text(names, lane),
+        state=f"{state} ({reason})" if reason else state,
+        start=time_text(start),
+        length=time_text(end - start),
+        where=_frame(_telling(frames, places), places) if frames else "not known",
+        ended_by=_lane_text(names, numbers[int(waker)]) if waker >= 0 else "not known",
+        link=f"#timeline?t0={max(0, start - margin)}&t1={end + margin}&lane={lane}&at={start}",
+    )
+
+
+def _lane_text(names: list[tuple[str, str]], lane: int) -> str:
+    group, name = names[lane]
+    alone = len({group for group, _ in names}) == 1
+    return name if alone else f"{name} in {group}"

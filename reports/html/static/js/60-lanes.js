@@ -1,0 +1,136 @@
+// Lanes of the timeline: unpacking, and exact sums of states between any two times.
+"use strict";
+/**
+ * `starts` has the first tick of every interval and the end of the last one; `sums` has, for every STEP-th interval,
+ * the ticks that each state took before it. Columns of small numbers are as narrow as the block that they came in.
+ * @typedef {{group: string, name: string, kind: string, first: number, count: number, filled: number,
+ *   starts: Uint32Array, kinds: Uint8Array, what: Uint32Array, who: Uint32Array, on: Uint32Array, sums: Uint32Array}} Lane
+ */
+const Lanes = (() => {
+  const STEP = 32;
+
+  /** Base64 and gzip off. @param {string} text @returns {Promise<Uint8Array>} */
+  async function inflate(text) {
+    const coder = /** @type {any} */ (Uint8Array);
+    const bytes = coder.fromBase64 ? coder.fromBase64(text) : Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  }
+
+  /** Put planes of bytes together. @param {Uint8Array} bytes @param {number} at @param {number} count @param {number} width */
+  function column(bytes, at, count, width) {
+    const made = new Uint32Array(count);
+    for (let plane = 0; plane < width; plane++) {
+      const from = at + plane * count;
+      for (let index = 0; index < count; index++) made[index] |= bytes[from + index] << (8 * plane);
+    }
+    return made;
+  }
+
+  /** Make empty lanes, to be filled block by block. @param {any} data @returns {Lane[]} */
+  function empty(data) {
+    return data.lanes.map((/** @type {[string, string, string, number, number]} */ [group, name, kind, first, count]) => {
+      const starts = new Uint32Array(count + 1).fill(first);
+      return {
+        group, name, kind, first, count, filled: 0, starts, kinds: new Uint8Array(count),
+        what: new Uint32Array(count), who: new Uint32Array(count), on: new Uint32Array(count), sums: new Uint32Array(0),
+      };
+    });
+  }
+
+  /** Fill lanes from one block. @param {Lane[]} lanes @param {[[number, number][], number[]]} shape @param {Uint8Array} bytes */
+  function fill(lanes, [pieces, widths], bytes) {
+    const count = pieces.reduce((sum, [, many]) => sum + many, 0);
+    let at = 0;
+    const [dur, kinds, what, who, on] = widths.map((width) => {
+      const made = column(bytes, at, count, width);
+      at += width * count;
+      return made;
+    });
+    if (at !== bytes.length) throw new Error("a block of the timeline is damaged");
+    let from = 0;
+    for (const [number, many] of pieces) {
+      const lane = lanes[number];
+      const there = lane.filled;
+      lane.kinds.set(kinds.subarray(from, from + many), there);
+      lane.what.set(what.subarray(from, from + many), there);
+      lane.who.set(who.subarray(from, from + many), there);
+      lane.on.set(on.subarray(from, from + many), there);
+      for (let index = 0; index < many; index++) lane.starts[there + index + 1] = lane.starts[there + index] + dur[from + index];
+      lane.filled += many;
+      from += many;
+    }
+  }
+
+  /** Sum states up to every STEP-th interval. @param {Lane} lane @param {number[]} stateOf @param {number} states */
+  function index(lane, stateOf, states) {
+    const running = new Uint32Array(states);
+    lane.sums = new Uint32Array((Math.floor(lane.count / STEP) + 1) * states);
+    for (let number = 0; number < lane.count; number++) {
+      if (number % STEP === 0) lane.sums.set(running, (number / STEP) * states);
+      running[stateOf[lane.kinds[number]]] += lane.starts[number + 1] - lane.starts[number];
+    }
+    if (lane.count % STEP === 0) lane.sums.set(running, (lane.count / STEP) * states);
+  }
+
+  /** The interval at a time, or -1 where the lane has none; `hint` is one at or before it.
+   * @param {Lane} lane @param {number} tick @param {number} [hint] */
+  function find(lane, tick, hint = 0) {
+    const { starts, count } = lane;
+    if (!count || tick < starts[0] || tick >= starts[count]) return -1;
+    let low = hint;
+    let step = 1;
+    while (low + step < count && starts[low + step] <= tick) { low += step; step *= 2; }
+    let high = Math.min(count, low + step);
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts[middle] <= tick) low = middle; else high = middle;
+    }
+    return low;
+  }
+
+  /** Add to `out` what every state took before a time inside interval `number`.
+   * @param {Lane} lane @param {number[]} stateOf @param {number} tick @param {number} number @param {Float64Array} out */
+  function before(lane, stateOf, tick, number, out) {
+    const states = out.length;
+    const block = Math.floor(number / STEP);
+    for (let state = 0; state < states; state++) out[state] = lane.sums[block * states + state];
+    for (let index = block * STEP; index < number; index++) out[stateOf[lane.kinds[index]]] += lane.starts[index + 1] - lane.starts[index];
+    if (number < lane.count) out[stateOf[lane.kinds[number]]] += tick - lane.starts[number];
+  }
+
+  /** What every state took in each of `count` equal columns from `t0` to `t1`, in ticks: exact at every zoom.
+   * @param {Lane} lane @param {number[]} stateOf @param {number} states @param {number} t0 @param {number} t1 @param {number} count
+   * @returns {Float64Array} */
+  function columns(lane, stateOf, states, t0, t1, count) {
+    const out = new Float64Array(count * states);
+    if (!lane.count) return out;
+    const [first, last] = [lane.starts[0], lane.starts[lane.count]];
+    const cut = (/** @type {number} */ tick) => Math.min(last, Math.max(first, tick));
+    let left = new Float64Array(states);
+    let right = new Float64Array(states);
+    let tick = cut(t0);
+    let number = tick >= last ? lane.count : find(lane, tick);
+    before(lane, stateOf, tick, number, left);
+    for (let x = 0; x < count; x++) {
+      const next = cut(t0 + ((t1 - t0) * (x + 1)) / count);
+      if (next === tick) continue;
+      if (number < lane.count && next <= lane.starts[number + 1]) {
+        // One interval covers the column: nothing has to be summed up.
+        const state = stateOf[lane.kinds[number]];
+        out[x * states + state] = next - tick;
+        left[state] += next - tick;
+        if (next === lane.starts[number + 1]) number = next >= last ? lane.count : find(lane, next, number);
+      } else {
+        number = next >= last ? lane.count : find(lane, next, number);
+        before(lane, stateOf, next, number, right);
+        for (let state = 0; state < states; state++) out[x * states + state] = right[state] - left[state];
+        [left, right] = [right, left];
+      }
+      tick = next;
+    }
+    return out;
+  }
+
+  return { inflate, empty, fill, index, find, columns };
+})();

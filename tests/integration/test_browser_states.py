@@ -1,0 +1,253 @@
+"""States and their timeline in a real browser: exact, by mouse and keys, safe, in both themes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from concurtrace.reports.html.lanes import REASONS, lay_out
+from playwright.sync_api import Browser, Page
+
+from concurtrace.model.recording import Recording
+from concurtrace.model.report import Report
+from concurtrace.model.trace import Trace
+from tests import builders
+from tests.browser import Opened, write_report
+from tests.builders import one_pass, with_states
+from tests.builders_trace import trace
+from tests.cli import concurtrace
+from tests.unit.reports.test_lanes import random_trace
+
+pytestmark = pytest.mark.browser
+
+
+def of(made: Trace) -> Report:
+    light = one_pass("light", 110, instruments=("states",))
+    return with_states(builders.report(light, recording=Recording(trace=made)))
+
+
+def convoy() -> Trace:
+    at = "/srv/shop/app.py:9 in inner < /srv/shop/app.py:20 in outer"
+    return (
+        trace()
+        .thread("MainThread").running(40).waits_gil(10, by="waiter", at=at).sleeps(50)
+        .thread("waiter").waits_lock(40, "L", by="MainThread", at=at).running(10).sleeps(20)
+        .build()
+    )  # fmt: skip
+
+
+def opened_timeline(page: Page, file: Path) -> Opened:
+    opened = Opened(page, file)
+    page.locator("canvas[data-ready]").wait_for()
+    return opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    made = browser.new_page(viewport={"width": 1300, "height": 900})
+    yield made
+    made.close()
+
+
+def selected(page: Page) -> str:
+    return page.locator("#timeline-panel strong").inner_text()
+
+
+def test_columns_are_the_exact_integral_at_every_zoom(page: Page, tmp_path: Path) -> None:
+    made = random_trace(7, 1500)
+    opened = opened_timeline(page, write_report(tmp_path, of(made)))
+    layout = lay_out(made)
+    shapes = [(0, layout.length, 97), (1000, 20_000, 64), (5_000, 5_050, 50), (-100, 10_000, 33)]
+    for t0, t1, count in shapes:
+        shown = page.evaluate(
+            """([t0, t1, count]) => {
+              const { lanes, stateOf, looks } =
+                document.getElementById("timeline-canvas").concurtraceView;
+              const columns = (lane) =>
+                Lanes.columns(lane, stateOf, looks.length, t0, t1, count);
+              return lanes.map((lane) => [...columns(lane)]);
+            }""",
+            [t0, t1, count],
+        )
+        for lane, columns in zip(layout.lanes, shown, strict=True):
+            edges = t0 + (t1 - t0) * np.arange(count + 1) / count
+            ends = lane.start + np.cumsum(lane.intervals.dur)
+            starts = ends - lane.intervals.dur
+            sums = np.array(columns).reshape(count, -1)
+            kinds = lane.intervals.kind // REASONS
+            inside = np.clip(
+                np.minimum(ends[:, None], edges[None, 1:])
+                - np.maximum(starts[:, None], edges[None, :-1]),
+                0,
+                None,
+            )
+            whole = inside.sum(axis=0)
+            assert np.allclose(sums.sum(axis=1), whole, atol=1e-6)
+            each = sorted(inside[kinds == kind].sum() for kind in np.unique(kinds))
+            told = sorted(sums.sum(axis=0))[-len(each) :]
+            assert np.allclose(told, each, atol=1e-6)
+            # One state, column by column: the one that a lane begins with.
+            first = page.evaluate(
+                """(number) => {
+                  const view = document.getElementById("timeline-canvas").concurtraceView;
+                  return view.stateOf[view.lanes[number].kinds[0]];
+                }""",
+                layout.lanes.index(lane),
+            )
+            assert np.allclose(sums[:, first], inside[kinds == kinds[0]].sum(axis=0), atol=1e-6)
+    opened.is_quiet()
+
+
+def test_a_wait_tells_its_stack_and_who_ended_it(page: Page, tmp_path: Path) -> None:
+    opened = opened_timeline(page, write_report(tmp_path, of(convoy())))
+    page.locator("#timeline-waits a").first.click()
+    assert selected(page) == "waiter: waiting for a lock for 40.0 ms, from 0 on"
+    panel = page.locator("#timeline-panel")
+    assert panel.locator("ol").first.locator("li").all_inner_texts() == [
+        "inner (app.py:9)",
+        "outer (app.py:20)",
+    ]
+    assert "ended by: MainThread, at that moment running Python" in panel.inner_text()
+    page.locator("#timeline-jump").click()
+    assert selected(page) == "MainThread: running Python for 40.0 ms, from 0 on"
+    opened.is_quiet()
+
+
+def test_it_is_walked_by_keyboard(page: Page, tmp_path: Path) -> None:
+    opened = opened_timeline(page, write_report(tmp_path, of(convoy())))
+    canvas = page.locator("#timeline-canvas")
+    canvas.focus()
+    walk = [
+        ("ArrowDown", "GIL: GIL held for 40.0 ms"),
+        ("ArrowDown", "MainThread: running Python for 40.0 ms"),
+        ("]", "MainThread: waiting for the GIL for 10.0 ms"),
+        ("Enter", "waiter: running Python for 10.0 ms"),
+        ("[", "waiter: waiting for a lock for 40.0 ms"),
+        ("[", "waiter: waiting for a lock for 40.0 ms"),
+        ("ArrowUp", "MainThread: running Python for 40.0 ms"),
+        ("n", "MainThread: running Python for 40.0 ms"),
+    ]
+    for key, start in walk:
+        canvas.press(key)
+        assert selected(page).startswith(start), key
+    said = page.locator("#timeline-said").inner_text()
+    assert said == "No later interval of this kind in this lane."
+    canvas.press("+")
+    page.get_by_text("50.0 ms of 100 ms").wait_for()
+    canvas.press("0")
+    page.get_by_text("0 to 100 ms: 100 ms of 100 ms").wait_for()
+    opened.is_quiet()
+
+
+def test_a_click_selects_what_is_under_it(page: Page, tmp_path: Path) -> None:
+    opened_timeline(page, write_report(tmp_path, of(convoy())))
+    canvas = page.locator("#timeline-canvas")
+    box = canvas.bounding_box()
+    assert box is not None
+    # The third lane is the waiter's; a third of the way along it still waits for the lock.
+    canvas.click(position={"x": 190 + (box["width"] - 198) / 3, "y": 24 + 2 * 22 + 9})
+    assert selected(page).startswith("waiter: waiting for a lock")
+    canvas.click(position={"x": box["width"] - 20, "y": 24 + 22 + 9})
+    assert selected(page).startswith("MainThread: sleeping")
+
+
+def test_an_address_brings_back_what_was_seen(browser: Browser, page: Page, tmp_path: Path) -> None:
+    file = write_report(tmp_path, of(convoy()))
+    opened_timeline(page, file)
+    page.locator("#timeline-waits a").nth(1).click()
+    page.locator("#timeline-in").click()
+    shown, said = page.locator("#timeline-range").inner_text, selected(page)
+    page.get_by_text("of 100 ms").first.wait_for()
+    again = browser.new_page(viewport={"width": 1300, "height": 900})
+    again.goto(page.url)
+    again.locator("canvas[data-ready]").wait_for()
+    assert selected(again) == said
+    again.locator("#timeline-range", has_text=shown()).wait_for()
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["t0=x&t1=y", "t0=9&t1=3", "lane=99&at=5", "lane=0&at=-1", "t0=1e99&t1=1e100", "%"]
+)
+def test_a_senseless_address_shows_the_run(page: Page, tmp_path: Path, address: str) -> None:
+    file = write_report(tmp_path, of(convoy()))
+    page.goto(f"{file.as_uri()}#timeline?{address}")
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.locator("canvas[data-ready]").wait_for()
+    page.locator("#timeline-range", has_text="of 100 ms").wait_for()
+    assert errors == []
+
+
+def test_the_legend_filters_and_the_table_says_what_the_picture_shows(
+    page: Page, tmp_path: Path
+) -> None:
+    opened = opened_timeline(page, write_report(tmp_path, of(convoy())))
+    button = page.locator("#timeline-legend button", has_text="sleeping")
+    before = page.locator("#timeline-canvas").screenshot()
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    assert page.locator("#timeline-canvas").screenshot() != before
+    page.locator("#timeline-twin summary").click()
+    rows = page.locator("#timeline-table tbody tr")
+    rows.first.wait_for()
+    heads = page.locator("#timeline-table thead th").all_inner_texts()
+    cells = dict(zip(heads, rows.nth(2).locator("th, td").all_inner_texts(), strict=True))
+    assert cells["Lane"] == "waiter"
+    told = {name: cells[name] for name in ("waiting for a lock", "running Python", "sleeping")}
+    assert told == {"waiting for a lock": "40 %", "running Python": "10 %", "sleeping": "20 %"}
+    opened.is_quiet()
+
+
+def test_threads_are_found_by_name(page: Page, tmp_path: Path) -> None:
+    opened_timeline(page, write_report(tmp_path, of(convoy())))
+    page.locator("#timeline-find").fill("WAIT")
+    page.locator("#timeline-twin summary").click()
+    page.locator("#timeline-table tbody th").first.wait_for()
+    assert page.locator("#timeline-table tbody th").all_inner_texts() == ["waiter"]
+    page.locator("#timeline-find").fill("zzz")
+    assert "No thread or process contains" in page.locator("#timeline-said").inner_text()
+
+
+@pytest.mark.parametrize("kind", builders.HOSTILE)
+def test_no_name_is_obeyed(page: Page, tmp_path: Path, kind: str) -> None:
+    given = builders.hostile(builders.HOSTILE[kind])
+    opened = opened_timeline(page, write_report(tmp_path, given))
+    page.locator("#timeline-waits a").first.click()
+    page.locator("#timeline-jump").click()
+    page.locator("#timeline-twin summary").click()
+    page.locator("#timeline-table tbody th").first.wait_for()
+    assert page.locator("main img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert opened.said == []
+
+
+def test_a_print_holds_every_lane_in_light_colours(page: Page, tmp_path: Path) -> None:
+    made = trace()
+    for number in range(60):
+        made = made.thread(f"thread-{number}").running(10)
+    opened = opened_timeline(page, write_report(tmp_path, of(made.build())))
+    page.emulate_media(color_scheme="dark")
+    height = "document.getElementById('timeline-canvas').clientHeight"
+    before = page.evaluate(height)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(height) > 60 * 22 > before
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    opened.is_quiet()
+
+
+def test_a_real_run_has_its_states(page: Page, tmp_path: Path) -> None:
+    command = ("profile", "factorize", "--mode", "threads", "--preset", "tiny", "--repeat", "1")
+    done = concurtrace(tmp_path, *command, "--with", "baseline,states,cores")
+    assert done.returncode == 0, done.stderr
+    opened = opened_timeline(page, tmp_path / done.stdout.splitlines()[-1])
+    for section in ("states", "gil", "timeline"):
+        assert page.locator(f"#{section} .absence").count() == 0
+    assert "factorizer" in page.locator("#states").inner_text()
+    page.locator("#timeline-waits a").first.click()
+    assert selected(page)
+    assert opened.file.stat().st_size < 1_000_000
+    assert opened.said == []
