@@ -76,7 +76,8 @@ def watching(pid: int, out: Path, options: Options, max_bytes: int) -> Iterator[
     """Watch a process and all that it starts, into tables in ``out``, while the block runs.
 
     Options: ``sample_hz`` (0 = no stacks) and ``switches``, a name of ``Switches`` in lower case.
-    Watching that can't be started is left out; the block runs all the same.
+    Watching that can't be started is left out, which is told in ``out``; the block runs all the
+    same.
     """
     found = library()
     loaded = _load(found) if found is not None else None
@@ -100,4 +101,10 @@ def _start(
         max_bytes=max_bytes,
     )
     handle: int | None = loaded.cw_start(ctypes.byref(config))
+    if not handle:
+        from concurtrace.recording.watched import REFUSED
+
+        # Where not even this can be written the recorder's own files tell of it.
+        with contextlib.suppress(OSError):
+            (out / REFUSED).write_text(os.strerror(ctypes.get_errno()), encoding="utf-8")
     return handle

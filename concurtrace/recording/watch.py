@@ -11,7 +11,7 @@ from concurtrace.recording.files import UnreadableError
 from concurtrace.recording.samples import read_samples
 from concurtrace.recording.switches import Tasks, read_switches
 from concurtrace.recording.tables import StackTable
-from concurtrace.recording.watched import was_watched
+from concurtrace.recording.watched import REFUSED, was_watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,9 @@ class Watch:
 
 def read_watch(folder: Path, stacks: StackTable) -> Watch:
     """Decode what the watcher left; sampled stacks are added to the trace's table."""
+    if (folder / REFUSED).exists():
+        why = (folder / REFUSED).read_text(encoding="utf-8")
+        return Watch(losses=(Loss("what only the watcher sees: cores, running functions", why),))
     if not was_watched(folder):
         return Watch()
     losses: list[Loss] = []

@@ -18,6 +18,8 @@ from concurtrace.recording.files import UnreadableError
 MAGIC = b"CTRWTCH1"
 VERSION = 1
 TABLE_BYTES = 64
+REFUSED = "watch-refused.txt"
+"""Says, in place of the tables, why there are none."""
 
 TABLE = np.dtype(
     [

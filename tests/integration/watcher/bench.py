@@ -22,12 +22,20 @@ from concurtrace.recording.watched import Kind, read_table
 NATIVE = Path(_watcher.__file__).parents[1] / "native"
 FLAGS = ["-O1", "-std=gnu11", "-fPIC", "-shared", "-fno-optimize-sibling-calls"]
 FLAGS += ["-fvisibility=hidden", "-ftls-model=initial-exec", "-Wall", "-Wextra", "-Werror"]
+LINK = ["-ldl", "-lpthread"]
 MIB = 1 << 20
 
 
-def build(sources: list[Path], output: Path) -> Path:
-    subprocess.run(["cc", *FLAGS, *map(str, sources), "-o", str(output), "-lpthread"], check=True)
-    return output
+def build(folder: Path) -> "Libraries":
+    """Compile both libraries, at the same time."""
+    found = Libraries(folder / "watcher.so", folder / "recorder.so")
+    sources = {found.watcher: NATIVE / "watcher", found.recorder: NATIVE}
+    compilers = [
+        subprocess.Popen(["cc", *FLAGS, *map(str, sorted(where.glob("*.c"))), "-o", library, *LINK])
+        for library, where in sources.items()
+    ]
+    assert [one.wait() for one in compilers] == [0, 0]
+    return found
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,13 @@ class Bench:
         return json.loads(told) if told else None
 
     def run_until(self, code: str, enough: Callable[[], bool], **options: Any) -> Any:
-        """Run a program that ends when its input does, for as long as there is not enough."""
+        """Run a program that ends when its input does, until there is enough.
+
+        It prints ``working`` once what is to be seen has begun; before that nobody asks.
+        """
         with self.start(code, **options) as program:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "working\n"
             deadline = time.monotonic() + 60
             while not enough() and program.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.02)

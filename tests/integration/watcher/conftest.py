@@ -7,18 +7,14 @@ import pytest
 
 from concurtrace.instruments import _watcher
 from concurtrace.recording.watched import Source, read_head
-from tests.integration.watcher.bench import NATIVE, Bench, Libraries, build
+from tests.integration.watcher.bench import Bench, Libraries, build
 
 
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Libraries:
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler")
-    folder = tmp_path_factory.mktemp("native")
-    return Libraries(
-        build(sorted((NATIVE / "watcher").glob("*.c")), folder / "watcher.so"),
-        build(sorted(NATIVE.glob("*.c")), folder / "recorder.so"),
-    )
+    return build(tmp_path_factory.mktemp("native"))
 
 
 @pytest.fixture

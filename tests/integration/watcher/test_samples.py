@@ -35,8 +35,18 @@ def _seen(bench: Bench) -> Seen:
     return Seen(read, [stacks.frames(one) for one in read.samples.stack.tolist()])
 
 
-def _enough(bench: Bench, number: int = 300) -> Callable[[], bool]:
-    return lambda: bench.count(Kind.SAMPLES) >= number
+def _enough(bench: Bench, number: int = 300, images: int = 1) -> Callable[[], bool]:
+    """Make a question: were so many process images sampled so often since it was first asked?"""
+    before: list[Counter[int]] = []
+
+    def asked() -> bool:
+        if not Kind.SAMPLES.path(bench.out).exists():
+            return False
+        now = Counter(read_table(bench.out, Kind.SAMPLES).items["image"].tolist())
+        before.append(now)
+        return sum(count >= number for count in (now - before[0]).values()) >= images
+
+    return asked
 
 
 SPINNERS = """
@@ -58,6 +68,7 @@ def rest():
 done_too = threading.Event()
 threads = {f.__name__: threading.Thread(target=f) for f in (spin_left, spin_right, rest)}
 for one in threads.values(): one.start()
+print("working", flush=True)
 sys.stdin.read()
 done = True
 done_too.set()
@@ -109,6 +120,7 @@ def work():
         recurse(20)
 threads = [threading.Thread(target=work) for _ in range(2)]
 for one in threads: one.start()
+print("working", flush=True)
 sys.stdin.read()
 done = True
 for one in threads: one.join()
@@ -152,6 +164,7 @@ def test_names_survive_code_that_is_freed(bench: Bench) -> None:
                 space[f"f_{number}"]()
         thread = threading.Thread(target=churn)
         thread.start()
+        print("working", flush=True)
         sys.stdin.read()
         done = True
         thread.join()
@@ -194,7 +207,7 @@ def test_lines_and_names_of_every_kind_are_exact(bench: Bench) -> None:
             """A docstring of more
 
             lines than one."""
-            await inner()
+            print("working", flush=True); await inner()
 
         thread = threading.Thread(target=lambda: asyncio.run(outer()))
         thread.start()
@@ -230,6 +243,7 @@ def test_native_work_without_the_gil_is_told_apart(bench: Bench) -> None:
             while not done: zlib.compress(data, 9)
         thread = threading.Thread(target=press)
         thread.start()
+        print("working", flush=True)
         sys.stdin.read()
         done = True
         thread.join()
@@ -244,31 +258,28 @@ def test_native_work_without_the_gil_is_told_apart(bench: Bench) -> None:
 
 def test_every_process_is_sampled_and_told_apart(bench: Bench) -> None:
     code = """
-        import json, multiprocessing, os, sys
+        import json, multiprocessing, os, sys, time
         def spin_in_fork(stop):
-            while not stop.value: pass
+            stop[1] = 1
+            while not stop[0]: pass
         def spin_in_spawn(stop):
-            while not stop.value: pass
+            stop[2] = 1
+            while not stop[0]: pass
         if __name__ == "__main__":
-            stop = multiprocessing.get_context("spawn").Value("b", 0, lock=False)
+            stop = multiprocessing.get_context("spawn").Array("b", 3, lock=False)
             children = {
                 f.__name__: multiprocessing.get_context(method).Process(target=f, args=(stop,))
                 for method, f in (("fork", spin_in_fork), ("spawn", spin_in_spawn))
             }
             for one in children.values(): one.start()
+            while not (stop[1] and stop[2]): time.sleep(0.001)
+            print("working", flush=True)
             sys.stdin.read()
-            stop.value = 1
+            stop[0] = 1
             for one in children.values(): one.join()
             print(json.dumps({name: one.pid for name, one in children.items()}))
     """
-
-    def both() -> bool:
-        if not bench.count(Kind.SAMPLES):
-            return False
-        images = Counter(read_table(bench.out, Kind.SAMPLES).items["image"].tolist())
-        return sum(count > 150 for count in images.values()) >= 2
-
-    pids = bench.run_until(code, both)
+    pids = bench.run_until(code, _enough(bench, 60, images=2))
     seen = _seen(bench)
     for name, pid in pids.items():
         stacks = [one for one in seen.of(pid) if one and one[0].function.name.startswith("spin")]
@@ -293,6 +304,7 @@ def test_greenlets_are_seen_where_they_are(bench: Bench) -> None:
             deep(30, switch_from_deep)
         thread = threading.Thread(target=run)
         thread.start()
+        print("working", flush=True)
         sys.stdin.read()
         done = True
         thread.join()
