@@ -36,6 +36,12 @@ class Steps:
         change[[0, -1]] = 0
         return cls((keys >> 1) + from_ns, np.cumsum(change))
 
+    @classmethod
+    def during(cls, trace: Trace, spans: Selection) -> Steps:
+        """Lay some spans of a trace over its length."""
+        found = trace.spans
+        return cls.of(found.start_ns[spans], found.end_ns[spans], trace.start_ns, trace.end_ns)
+
     def time_at(self) -> Times:
         """Return the time for which there were exactly 0, 1, 2… at once."""
         length = np.diff(self.times_ns)
@@ -62,8 +68,7 @@ def steps(trace: Trace, *states: State, rows: Selection | None = None) -> Steps:
         chosen = np.zeros(len(mask), bool)
         chosen[rows] = True
         mask &= chosen
-    part = trace.spans.take(mask)
-    return Steps.of(part.start_ns, part.end_ns, trace.start_ns, trace.end_ns)
+    return Steps.during(trace, mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +96,7 @@ def concurrency(trace: Trace) -> Concurrency:
     """Work out how parallel a run was; effective parallelism from exact totals."""
     wanting = steps(trace, *WANTING)
     mask = trace.spans.in_state(*WANTING)
-    part = trace.spans.take(mask)
-    alone = wanting.inside(1, part.start_ns, part.end_ns)
+    alone = wanting.inside(1, trace.spans.start_ns[mask], trace.spans.end_ns[mask])
     per_thread = np.bincount(trace.span_threads[mask], alone, len(trace.threads))
     worked = sum(thread.ns(*WORKING) for thread in trace.threads)
     return Concurrency(

@@ -150,7 +150,9 @@ def holder_states(trace: Trace, waits: Rows) -> tuple[dict[State, int], Rows]:
     """
     spans = trace.spans
     known = waits[spans.waker[waits] != 0]
-    known = known[np.argsort(-spans.dur_ns[known], kind="stable")][:_WAITS_LOOKED_AT]
+    if len(known) > _WAITS_LOOKED_AT:
+        lasted = spans.end_ns[known] - spans.start_ns[known]
+        known = known[np.argpartition(-lasted, _WAITS_LOOKED_AT)[:_WAITS_LOOKED_AT]]
     rows = trace.rows_of(spans.waker[known], spans.end_ns[known])
     sums = np.zeros(len(STATES), np.int64)
     asleep: list[int] = []
@@ -177,15 +179,13 @@ def holder_states(trace: Trace, waits: Rows) -> tuple[dict[State, int], Rows]:
 
 def queue_share(trace: Trace, waits: Rows, at_least: int) -> float:
     """Return the share of the time with waiters in which there were so many or more."""
-    part = trace.spans.take(waits)
-    times: Times = Steps.of(part.start_ns, part.end_ns, trace.start_ns, trace.end_ns).time_at()
+    times: Times = Steps.during(trace, waits).time_at()
     busy = int(times[1:].sum())
     return float(times[at_least:].sum()) / busy if busy else 0.0
 
 
 def overlap_ns(trace: Trace, spans: NDArray[np.bool_], others: NDArray[np.bool_]) -> int:
     """Measure how much of some spans' time at least one of the others' lay beside."""
-    part, other = trace.spans.take(spans), trace.spans.take(others)
-    beside = Steps.of(other.start_ns, other.end_ns, trace.start_ns, trace.end_ns)
-    free = beside.inside(0, part.start_ns, part.end_ns)
-    return int((part.dur_ns - free).sum())
+    start, end = trace.spans.start_ns[spans], trace.spans.end_ns[spans]
+    free = Steps.during(trace, others).inside(0, start, end)
+    return int((end - start - free).sum())

@@ -162,6 +162,11 @@ class Case:
             found &= np.isin(self.trace.spans.reason, [one.code for one in reasons])
         return found
 
+    def wakers(self, spans: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Return the rows of the threads that ended some waits, -1 where that is not known."""
+        found = self.trace.spans
+        return self.trace.rows_of(found.waker[spans], found.end_ns[spans])
+
     def mask(self, spans: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Turn rows of spans into a selection of them."""
         found = np.zeros(len(self.trace.spans), bool)
@@ -180,10 +185,11 @@ class Case:
 
     def where(self, spans: Selection, kept: int = _PLACES_NAMED) -> tuple[str, ...]:
         """Name the places in which some spans passed, those that took longest first."""
-        part = self.trace.spans.take(spans)
-        stacks, inverse = np.unique(part.stack, return_inverse=True)
-        times = np.bincount(inverse, part.dur_ns, len(stacks))
-        return self._ranked(stacks.tolist(), times.tolist(), kept)
+        found, many = self.trace.spans, len(self.trace.stacks.parent)
+        lasted = found.end_ns[spans] - found.start_ns[spans]
+        times = np.bincount(found.stack[spans], lasted, many)
+        stacks = np.flatnonzero(times)
+        return self._ranked(stacks.tolist(), times[stacks].tolist(), kept)
 
     def sampled(self, rows: Sequence[int] = (), kept: int = _PLACES_NAMED) -> tuple[str, ...]:
         """Name the places where running threads were seen most; of some threads, or of all.
@@ -221,11 +227,10 @@ class Case:
 
     def window(self, spans: NDArray[np.bool_]) -> tuple[int, int] | None:
         """Return from when to when some spans lasted, counted from the start of the run."""
-        part = self.trace.spans.take(spans)
-        if not len(part):
+        if not spans.any():
             return None
-        zero = self.whole.start_ns
-        return int(part.start_ns.min()) - zero, int(part.end_ns.max()) - zero
+        zero, found = self.whole.start_ns, self.trace.spans
+        return int(found.start_ns[spans].min()) - zero, int(found.end_ns[spans].max()) - zero
 
     def rows(self, threads: Sequence[Thread]) -> list[int]:
         """Return the rows of threads."""

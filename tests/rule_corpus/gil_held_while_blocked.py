@@ -12,8 +12,8 @@ def compute() -> None:
 def beside(library: ctypes.CDLL) -> None:
     other = threading.Thread(target=compute)
     other.start()
-    for _ in range(20):
-        library.usleep(30_000)
+    for _ in range(10):
+        library.usleep(60_000)
     other.join()
 
 

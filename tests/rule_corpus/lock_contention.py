@@ -8,7 +8,7 @@ DATA = bytes(1 << 20)
 
 
 def work(lock: threading.Lock) -> None:
-    for _ in range(150):
+    for _ in range(500):
         with lock:
             hashlib.sha256(DATA).digest()
 

@@ -22,7 +22,7 @@ def outside(rounds: int) -> None:
 
 
 def trigger() -> None:
-    threads = [threading.Thread(target=inside, args=(100,)) for _ in range(4)]
+    threads = [threading.Thread(target=inside, args=(300,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -30,7 +30,7 @@ def trigger() -> None:
 
 
 def healthy() -> None:
-    threads = [threading.Thread(target=outside, args=(100,)) for _ in range(2)]
+    threads = [threading.Thread(target=outside, args=(300,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

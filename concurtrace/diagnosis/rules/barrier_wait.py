@@ -28,7 +28,7 @@ def check(case: Case) -> Iterable[Answer]:
     if severity is Severity.OK:
         yield fine("No barrier was waited at for long.", waited_share=mean / case.wall_ns)
         return
-    wakers = case.trace.rows_of(case.trace.spans.waker, case.trace.spans.end_ns)[waits]
+    wakers = case.wakers(waits)
     times = case.trace.spans.dur_ns[waits]
     known = wakers >= 0
     blamed = np.bincount(wakers[known], times[known], len(case.trace.threads))

@@ -59,10 +59,17 @@ def check(case: Case) -> Iterable[Answer]:
 
 
 def _last(case: Case, thread: Thread, old: float) -> int | None:
-    """Return the last span of a thread if it is a wait that was never ended and is old."""
-    spans, last = case.whole.spans, thread.last - 1
-    if last < thread.first or spans.dur_ns[last] < old or spans.waker[last]:
+    """Return the span of a wait that is old and that nobody ended before the run was.
+
+    A signal may have woken the thread at the very end.
+    """
+    spans = case.whole.spans
+    mine = slice(thread.first, thread.last)
+    late = spans.end_ns[mine] > case.whole.end_ns - old / 2
+    found = np.flatnonzero(late & (spans.dur_ns[mine] >= old) & (spans.waker[mine] == 0))
+    if not len(found):
         return None
+    last = thread.first + int(found[-1])
     waits = (State.LOCK_WAIT.code, State.CONDITION_WAIT.code)
     timed = spans.flags[last] & SpanFlag.TIMED
     return last if spans.state[last] in waits and not timed else None

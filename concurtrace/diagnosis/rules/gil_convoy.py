@@ -33,23 +33,21 @@ def check(case: Case) -> Iterable[Answer]:
     """Look at waits for the GIL that follow a wait for something else."""
     trace = case.trace
     spans, rows = trace.spans, trace.span_threads
-    returns = np.zeros(len(spans), bool)
-    returns[1:] = (
-        spans.in_state(State.GIL_WAIT)[1:]
-        & spans.in_state(*_BEFORE)[:-1]
-        & (rows[1:] == rows[:-1])
-        & (spans.start_ns[1:] - spans.end_ns[:-1] < case.switch_interval_ns)
-    )
-    holders = trace.rows_of(spans.waker, spans.end_ns)
-    computing = np.append(_computing(trace), False)
-    returns &= computing[holders]
+    returns = _returns(case)
+    back = np.flatnonzero(returns)
+    holders = trace.rows_of(spans.waker[back], spans.end_ns[back])
+    computing = np.append(_computing(trace), False)[holders]
+    returns[back[~computing]] = False
     count = int(returns.sum())
     mean = float(spans.dur_ns[returns].mean()) if count else 0.0
     if count < FEWEST or mean < MEAN_OF_INTERVAL * case.switch_interval_ns:
         yield fine("Threads that came back from a wait got the GIL soon.", returns=count)
         return
     lost = np.bincount(rows[returns], spans.dur_ns[returns], len(trace.threads))
-    victim, holder = trace.threads[int(lost.argmax())], int(np.bincount(holders[returns]).argmax())
+    victim, holder = (
+        trace.threads[int(lost.argmax())],
+        int(np.bincount(holders[computing]).argmax()),
+    )
     worst = int(lost.max())
     severity = SHARE.judge(worst / case.wall_ns)
     yield Answer(
@@ -73,6 +71,22 @@ def check(case: Case) -> Iterable[Answer]:
         gain_ns=worst if severity is not Severity.OK else 0,
         cause=Cause.GIL,
     )
+
+
+def _returns(case: Case) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Select waits for the GIL that follow a wait for something else, and maybe for a core."""
+    spans, rows = case.trace.spans, case.trace.span_threads
+    place = np.arange(len(spans))
+    before = np.maximum(place - 1, 0)
+    before[spans.in_state(State.RUNNABLE)[before]] -= 1
+    before = np.maximum(before, 0)
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
+        spans.in_state(State.GIL_WAIT)
+        & spans.in_state(*_BEFORE)[before]
+        & (rows == rows[before])
+        & (before < place)
+    )
+    return found
 
 
 def _computing(trace: Trace) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

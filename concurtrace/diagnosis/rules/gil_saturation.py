@@ -6,11 +6,13 @@ and threads queue for it, more threads bring nothing: the work is done by one co
 
 from collections.abc import Iterable
 
+from concurtrace.analysis.concurrency import WANTING
 from concurtrace.analysis.contention import GilOfProcess, gils
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
 from concurtrace.model.states import State
+from concurtrace.model.trace import Thread
 from concurtrace.units import share_text, time_text
 
 HELD = Limits(0.5, 0.8)
@@ -19,13 +21,13 @@ there on what is left over for parallel work is less than what other overheads t
 CONTENTION = 0.2
 """Share of the time wanted with the GIL that is spent waiting for it: below, it is a side show."""
 RUNNER = 0.1
-"""A thread that ran Python for less of the time is none of those that compete."""
+"""A thread that waited for less of the time, or ran half as much beside others, is no rival."""
 
 
 def check(case: Case) -> Iterable[Answer]:
     """Judge the process whose threads waited longest."""
     gil = gils(case.trace)[0]
-    runners = [one for one in gil.threads if one.ns(State.RUNNING) > RUNNER / 2 * gil.life_ns]
+    runners = [one for one in gil.threads if _contested_ns(case, one) > RUNNER / 2 * gil.life_ns]
     waiters = [one for one in gil.threads if one.ns(State.GIL_WAIT) > RUNNER * gil.life_ns]
     held, contention = share_text(gil.held), share_text(gil.contention)
     if len(runners) < 2 or gil.contention < CONTENTION or not waiters:
@@ -62,6 +64,14 @@ def check(case: Case) -> Iterable[Answer]:
         gain_ns=gain,
         cause=Cause.GIL,
     )
+
+
+def _contested_ns(case: Case, thread: Thread) -> int:
+    """Measure how long a thread ran Python while others wanted to do something too."""
+    (row,) = case.rows([thread])
+    alone = int(case.concurrency.alone_ns[row])
+    wanted = thread.ns(*WANTING)
+    return wanted - alone - thread.ns(State.GIL_WAIT, State.RUNNABLE, State.RUNNING_NOGIL)
 
 
 def ideal_gain_ns(case: Case, gil: GilOfProcess) -> int:

@@ -29,7 +29,7 @@ def check(case: Case) -> Iterable[Answer]:
         yield fine("No producer waited long before a full queue.", full=share)
         return
     producers = int((per_thread > 0).sum())
-    takers = case.trace.rows_of(case.trace.spans.waker, case.trace.spans.end_ns)[waits]
+    takers = case.wakers(waits)
     consumers = np.unique(takers[takers >= 0]).tolist()
     yield Answer(
         severity,

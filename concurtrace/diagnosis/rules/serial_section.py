@@ -32,9 +32,8 @@ def check(case: Case) -> Iterable[Answer]:
     spans = trace.spans
     active = spans.in_state(*WANTING, State.SLEEP)
     active |= spans.in_state(State.IO_WAIT) & ~np.isin(spans.reason, _OF_OTHERS)
-    part, working = spans.take(active), spans.in_state(*WORKING)
-    busy = Steps.of(part.start_ns, part.end_ns, trace.start_ns, trace.end_ns)
-    alone = busy.inside(1, spans.start_ns[working], spans.end_ns[working])
+    working = spans.in_state(*WORKING)
+    alone = Steps.during(trace, active).inside(1, spans.start_ns[working], spans.end_ns[working])
     per_thread = np.bincount(trace.span_threads[working], alone, len(trace.threads))
     row, whole = int(per_thread.argmax()), int(per_thread.sum())
     share = whole / case.wall_ns

@@ -43,7 +43,7 @@ def check(case: Case) -> Iterable[Answer]:
     if severity is Severity.OK or not known or working < BUSY * known:
         yield fine("No worker starved before a queue that another fills.", starved=share)
         return
-    wakers = case.trace.rows_of(case.trace.spans.waker, case.trace.spans.end_ns)[mine]
+    wakers = case.wakers(mine)
     producers = np.unique(wakers[wakers >= 0]).tolist()
     name = case.trace.threads[producers[0]].name if len(producers) == 1 else "the producers"
     yield Answer(

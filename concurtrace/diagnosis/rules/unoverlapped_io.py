@@ -35,8 +35,7 @@ def check(case: Case) -> Iterable[Answer]:
     path_ns = int(case.path.span_ns[on_path].sum())
     share = path_ns / max(case.path.length_ns, 1)
     worth = waits & (spans.dur_ns >= LEAST_NS)
-    part = spans.take(waits)
-    times = Steps.of(part.start_ns, part.end_ns, case.trace.start_ns, case.trace.end_ns).time_at()
+    times = Steps.during(case.trace, waits).time_at()
     busy = int(times[1:].sum())
     at_once = float((times * np.arange(len(times))).sum()) / busy if busy else 0.0
     severity = ON_PATH.judge(share)
