@@ -7,7 +7,7 @@ from typing import Any
 
 from concurtrace.model.recording import CoreUsage, ProcessActivity
 from concurtrace.model.report import CoreReport, CoreUser, Report, StatesReport
-from concurtrace.model.trace import Origin
+from concurtrace.model.trace import CoreSource, Origin
 from concurtrace.units import count_text, share_text, significant, time_text
 
 from ..._scale import Scale
@@ -144,6 +144,10 @@ def _users(states: StatesReport) -> Users:
     scale = Scale.for_times(user.ns for _, user in shown)
     left_out = sum(max(0, len(core.ran) - _USERS) for core in states.cores)
     note = f"Recorded in the pass {states.pass_name}, from {states.cores_from.value}."
+    if states.cores_from is CoreSource.BOTH:
+        note = (
+            f"Not complete: recorded in the pass {states.pass_name} from {CoreSource.BOTH.value}."
+        )
     if left_out:
         note += f" Of each core the {_USERS} threads with most time are listed."
     return Users(scale.unit, tuple(_user(core, user, scale, states) for core, user in shown), note)

@@ -230,15 +230,16 @@ def _object(trace: Trace, one: WaitObject, places: Places) -> str:
 def _waits(
     report: Report, trace: Trace, layout: Layout, names: list[tuple[str, str]]
 ) -> tuple[Wait, ...]:
-    """List the longest waits of every state that matters, the longest first."""
+    """List the longest waits: the longest of every state first, then the second longest of each."""
     spans = trace.spans
-    chosen = []
+    chosen, ranks = [], []
     expected = spans.reason == Reason.IDLE_WORKER.code
     for state in _LISTED:
         rows = np.flatnonzero((spans.state == state.code) & ~expected)
         chosen.append(rows[np.argsort(-spans.dur_ns[rows], kind="stable")[:_EACH]])
-    together = np.concatenate(chosen)
-    together = together[np.argsort(-spans.dur_ns[together], kind="stable")]
+        ranks.append(np.arange(len(chosen[-1])))
+    together, rank = np.concatenate(chosen), np.concatenate(ranks)
+    together = together[np.lexsort((-spans.dur_ns[together], rank))]
     places = Places.of(report)
     numbers = {
         lane.row: number for number, lane in enumerate(layout.lanes) if lane.kind is LaneKind.THREAD
