@@ -156,13 +156,14 @@ static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, vo
     self->busy = false;   /* but not ready: gil_wait_ns is set */
 }
 
-/* Python locks a mutex that is busy. If it is a GIL's, and the thread does not hold that GIL, its wait for the GIL
- * begins here: whoever has the mutex may be without a core. */
+/* Python locks a mutex that is busy. If it is one of a GIL's two, and the thread does not hold that GIL, its wait for
+ * the GIL begins here: whoever has the mutex may be without a core. Each lies right behind its condition. */
 void ct_gil_mutex_busy(struct ct_self *self, pthread_mutex_t *mutex, void *const *frame)
 {
     uint32_t count = __atomic_load_n(&gil_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < count; i++)
-        if (gils[i].cond + sizeof(pthread_cond_t) == (uintptr_t)mutex)
+        if (gils[i].cond + sizeof(pthread_cond_t) == (uintptr_t)mutex
+            || gils[i].switch_cond + sizeof(pthread_cond_t) == (uintptr_t)mutex)
             begin_wait(self, &gils[i], false, frame);
 }
 

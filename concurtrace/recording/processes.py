@@ -232,6 +232,8 @@ def _link(lives: list[Life]) -> list[Life]:
 def _title(command: tuple[str, ...]) -> str:
     """Name a Python process that no registry knows, after what it runs."""
     for place, part in enumerate(command[1:], start=1):
+        if command[place - 1] in ("-W", "-X"):
+            continue  # the value of an option
         if part == "-c":
             return "python -c"
         if part == "-m":

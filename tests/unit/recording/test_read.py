@@ -383,3 +383,21 @@ def test_a_short_wait_for_a_thread_to_end_is_told_by_its_lock(tmp_path: Path) ->
         (State.CONDITION_WAIT, Reason.JOIN),
         (State.LOCK_WAIT, Reason.NONE),
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["python", "-W", "ignore", "/srv/app.py", "-c", "x"], "app.py"),
+        (["python", "-m", "http.server", "80"], "http.server"),
+        (["python", "-c", "print(1)"], "python -c"),
+        (["/usr/bin/python3"], "python3"),
+    ],
+)
+def test_a_process_without_a_name_is_called_after_what_it_runs(
+    tmp_path: Path, command: list[str], name: str
+) -> None:
+    made = ProcessFile(10)
+    made.argv = b"".join(part.encode() + b"\0" for part in command)
+    made.thread(10).span(writer.RUNNING, MS).end().write(tmp_path)
+    assert read_trace(tmp_path).processes[0].name == name
