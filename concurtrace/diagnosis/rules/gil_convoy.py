@@ -74,12 +74,15 @@ def check(case: Case) -> Iterable[Answer]:
 
 
 def _returns(case: Case) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Select waits for the GIL that follow a wait for something else, and maybe for a core."""
+    """Select waits for the GIL that follow a wait for something else.
+
+    Between the two a thread may wait for a core, and run the end of its system call.
+    """
     spans, rows = case.trace.spans, case.trace.span_threads
     place = np.arange(len(spans))
-    before = np.maximum(place - 1, 0)
-    before[spans.in_state(State.RUNNABLE)[before]] -= 1
-    before = np.maximum(before, 0)
+    between = spans.in_state(State.RUNNABLE, State.RUNNING_NOGIL)
+    before = np.maximum.accumulate(np.where(between, 0, place))
+    before = before[np.maximum(place - 1, 0)]
     found: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
         spans.in_state(State.GIL_WAIT)
         & spans.in_state(*_BEFORE)[before]

@@ -1,19 +1,19 @@
 """Cores that the target could use stand idle.
 
-A symptom: what keeps the workers from the cores is told by other rules. A program of one thread
-uses one core, and a program that waits for its peers uses less: both are told, not warned of.
+A symptom, so it never warns: what keeps the workers from the cores is told by other rules. A
+program of one thread uses one core, and one that waits for its peers uses less, often on purpose.
 """
 
 from collections.abc import Iterable
 
 from concurtrace.analysis.concurrency import WORKING
-from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
+from concurtrace.diagnosis import Answer, Cause, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
 from concurtrace.model.states import State
 from concurtrace.units import significant
 
-IDLE = Limits(0.3, 0.5)
+IDLE = 0.5
 """Share of the usable cores that nobody of the target used; VTune calls half of them poor."""
 PEERS = 0.5
 """Share of the critical path spent on peers, devices and timers from which no core would help."""
@@ -25,20 +25,18 @@ def check(case: Case) -> Iterable[Answer]:
     mean = min(wanted / case.wall_ns, case.cores)
     idle = 1 - mean / case.cores
     text = f"On average {significant(mean)} of {case.cores:g} cores were used"
-    severity = IDLE.judge(idle)
     length = max(case.path.length_ns, 1)
     asleep = case.path_ns.get(State.IO_WAIT, 0) + case.path_ns.get(State.SLEEP, 0)
-    if severity is Severity.OK:
+    if idle < IDLE:
         yield fine(f"{text}.", cores_used=mean, cores=case.cores)
         return
     if case.cores < 2 or len(case.workers) < 2 or asleep > PEERS * length:
-        severity = Severity.INFO
         why = "The work waits for peers, devices or timers." if asleep > PEERS * length else ""
         why = why or "One thread does all of it."
     else:
         why = "Several threads or processes had work, but seldom at the same time."
     yield Answer(
-        severity,
+        Severity.INFO,
         f"{text}.",
         why,
         "See what the workers wait for: the rules above this one, and the states of each thread.",

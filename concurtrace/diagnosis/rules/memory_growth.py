@@ -16,6 +16,8 @@ PARTS = 5
 the start of the interpreter."""
 GREW, GREW_BYTES = 0.5, 50 << 20
 """Growth by a half and by 50 MiB: less is what caches and the allocator take."""
+LASTING = 0.6
+"""Share of the process's life after which its memory is greatest: before, it was given back."""
 FEWEST = 25
 """Samples: fewer can't show how memory grew."""
 
@@ -46,7 +48,12 @@ def check(case: Case) -> Iterable[Answer]:
 def _growth(one: MemorySeries) -> tuple[int, int] | None:
     if len(one.rss_bytes) < FEWEST:
         return None
-    parts = [float(part.mean()) for part in np.array_split(np.array(one.rss_bytes), PARTS)][1:]
+    memory = np.array(one.rss_bytes)
+    # What the interpreter gives back as it ends, the program never gave back.
+    peak = int(memory.argmax())
+    if peak < LASTING * len(memory):
+        return None
+    parts = [float(part.mean()) for part in np.array_split(memory[: peak + 1], PARTS)][1:]
     steady = all(later > earlier for earlier, later in pairwise(parts))
     more = parts[-1] - parts[0]
     if steady and more > GREW * parts[0] and more > GREW_BYTES:

@@ -11,8 +11,8 @@ from concurtrace.model.report import Severity
 from concurtrace.units import count_text, share_text
 
 PER_MS = 20.0
-"""Acquisitions per millisecond: an uncontended acquire and release through `with` costs about
-0.1 µs to 1 µs, so from here on they may take some percent of the run."""
+"""Acquisitions per millisecond of CPU time: an uncontended acquire and release through `with` costs
+about 0.1 µs to 1 µs, so from here on they may take some percent of the run."""
 CONFLICTS = 0.05
 """Share of acquisitions that had to wait above which contention, not frequency, is the matter."""
 
@@ -22,8 +22,8 @@ def check(case: Case) -> Iterable[Answer]:
     objects = case.trace.objects
     locks = [one for one in objects[1:] if one.kind.is_lock and one.acquisitions]
     most = max(locks, key=lambda one: one.acquisitions, default=None)
-    whole_ms = max(case.whole.wall_ns / 1e6, 1.0)
-    if most is None or most.acquisitions / whole_ms < PER_MS:
+    used_ms = max(case.cpu_ns / 1e6, 1.0)
+    if most is None or most.acquisitions / used_ms < PER_MS:
         yield fine("No lock was taken too often.")
         return
     conflicts = most.contended / most.acquisitions
