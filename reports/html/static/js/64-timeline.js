@@ -1,6 +1,7 @@
 // The timeline in use: loading, mouse, keys, legend, search, and the address of what is seen.
 "use strict";
 addEventListener("DOMContentLoaded", () => {
+  const TALLEST_PRINT = 4000;
   const data = CT.data("timeline");
   if (!data) return;
   const view = new TimelineView.View(data);
@@ -8,10 +9,12 @@ addEventListener("DOMContentLoaded", () => {
   const twin = /** @type {HTMLDetailsElement} */ (CT.find("timeline-twin"));
   let drawing = 0;
   let telling = 0;
+  // On paper nothing scrolls: every lane is drawn, and stays so while the page is laid out anew.
+  let whole = false;
 
   /** Draw with the next frame; table and range follow when the hand rests. */
   function redraw() {
-    if (!drawing) drawing = requestAnimationFrame(() => { drawing = 0; view.draw(); });
+    if (!drawing) drawing = requestAnimationFrame(() => { drawing = 0; view.draw(whole); });
     clearTimeout(telling);
     telling = setTimeout(tell, 120);
   }
@@ -218,8 +221,15 @@ addEventListener("DOMContentLoaded", () => {
     CT.find("timeline-title").scrollIntoView();
   }
   addEventListener("hashchange", follow);
-  addEventListener("beforeprint", () => { view.prepare(); view.draw(view.tall < 4000); });
-  addEventListener("afterprint", themed);
+  addEventListener("beforeprint", () => {
+    whole = view.tall < TALLEST_PRINT;
+    view.prepare();
+    view.draw(whole);
+  });
+  addEventListener("afterprint", () => {
+    whole = false;
+    themed();
+  });
 
   async function load() {
     if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023, and the timeline needs a newer one");
