@@ -255,7 +255,14 @@ def test_counters_are_read_where_switches_are_not_to_be_had(bench: Bench) -> Non
         thread.join()
         print(thread.native_id)
     """
-    tid = bench.run_until(code, lambda: bench.count(Kind.LOADS) > 20, switches="never", sample_hz=0)
+    # The main thread sleeps by then: all further readings are the spinner's.
+    before: list[int] = []
+
+    def enough() -> bool:
+        before.append(bench.count(Kind.LOADS))
+        return before[-1] - before[0] > 20
+
+    tid = bench.run_until(code, enough, switches="never", sample_hz=0)
     switches = read_switches(bench.out)
     assert switches.on_core is None
     readings = switches.readings
