@@ -178,22 +178,25 @@ class _Here(_thread._local):
         self.leave_builtin = profiler._creturn_callback
 
 
+class _Dispatch(_thread._local):
+    """Calls the calling thread's callback with its own arguments, through C code alone.
+
+    In a dispatcher written in Python the interpreter would take the chance to run signal handlers
+    and the garbage collector, unseen: events are not reported while one is being handled.
+    """
+
+    def __init__(self, here: _Here, name: str) -> None:
+        self.callback = getattr(here, name)
+
+    __call__ = property(operator.attrgetter("callback"))
+
+
 def _dispatchers(here: _Here) -> dict[str, Callable[..., None]]:
-    # One call each and nothing more: this runs at every event.
-    def enter(code: object, offset: int) -> None:
-        here.enter(code, offset)
+    names = ("enter", "leave", "enter_builtin", "leave_builtin")
+    enter, leave, enter_builtin, leave_builtin = (_Dispatch(here, name) for name in names)
 
     def throw(code: object, offset: int, _error: object) -> None:
-        here.enter(code, offset)
-
-    def leave(code: object, offset: int, value: object) -> None:
-        here.leave(code, offset, value)
-
-    def enter_builtin(code: object, offset: int, function: object, first: object) -> None:
-        here.enter_builtin(code, offset, function, first)
-
-    def leave_builtin(code: object, offset: int, function: object, first: object) -> None:
-        here.leave_builtin(code, offset, function, first)
+        enter(code, offset)
 
     return {
         "PY_START": enter,

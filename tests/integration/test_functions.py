@@ -227,6 +227,45 @@ def counted(table: FunctionTable) -> Counter[str]:
     return found
 
 
+def test_signal_handlers_and_finalizers_are_seen(tmp_path: Path) -> None:
+    # Both run wherever the interpreter finds the time: also while an event is being reported.
+    profile = record(
+        tmp_path,
+        """
+import gc, signal
+handled = 0
+def handler(*_):
+    global handled
+    handled += 1
+class Cycle:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        finalized()
+def finalized(): pass
+def busy(): pass
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+made = 0
+while handled < 100:
+    Cycle()
+    made += 1
+    for _ in range(50):
+        busy()
+        len("")
+signal.setitimer(signal.ITIMER_REAL, 0)
+gc.collect()
+open("counts", "w").write(f"{handled} {made}")
+""",
+    )
+    handled, made = map(int, (tmp_path / "counts").read_text().split())
+    (table,) = profile.tables
+    by_name = rows(table)
+    assert by_name["handler"].calls == handled
+    assert by_name["Cycle.__del__"].calls == by_name["finalized"].calls == made
+    assert by_name["busy"].calls == 50 * made
+
+
 def test_threads_that_still_run_at_the_end_are_included(tmp_path: Path) -> None:
     profile = record(
         tmp_path,
