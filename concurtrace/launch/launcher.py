@@ -51,7 +51,10 @@ class Launcher:
         self._save()
         adopt_orphans()
         with self.interrupts.watched():
-            self._prepare()
+            try:
+                self._prepare()
+            except OSError as error:
+                raise RunFailedError(f"Cannot prepare the run: {error}.") from error
             for pass_plan in self.plan.passes:
                 done = self._pass(pass_plan)
                 self._save(passes=(*self.manifest.passes, done))

@@ -80,5 +80,9 @@ def _print_as_python_would(raised: BaseException) -> str:
 
 def _write(path: Path, answer: dict[str, Any]) -> None:
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(answer), encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(json.dumps(answer), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        sys.exit(f"concurtrace: Cannot write {path}: {error.strerror}.")

@@ -1,6 +1,8 @@
 """`concurtrace profile` on workloads that misbehave."""
 
+import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -86,8 +88,6 @@ def test_processes_left_behind_are_stopped_and_named(tmp_path: Path) -> None:
     done = profile(tmp_path, body)
     assert done.returncode == 0, done.stderr
     (run,) = (tmp_path / ".concurtrace" / "runs").iterdir()
-    import json
-
     execution = json.loads((run / "run.json").read_text())["passes"][0]["executions"][0]
     left = set(execution["observed"].values())
     assert left == set(execution["leftovers"])
@@ -174,3 +174,45 @@ def test_ctrl_c_reports_what_was_finished(tmp_path: Path, number: signal.Signals
         "lines": "skipped",
     }
     assert "interrupted" in passes["lines"]["reason"]
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    body = (
+        "@WORKLOAD.mode(imports=('no_such_package.part',), extra='gevent')\n"
+        "def threads(work):\n    return reference(work)\n"
+    )
+    done = profile(tmp_path, body)
+    assert done.returncode == 3
+    assert "no_such_package" in done.stderr
+    assert 'pip install "concurtrace[gevent]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("limit", [0, 600, 3000])
+def test_a_full_disk_is_a_sentence_and_leaves_nothing_half_written(
+    tmp_path: Path, limit: int
+) -> None:
+    """A limit on the size of files refuses writes as a full disk does, for root too."""
+    body = "@WORKLOAD.mode()\ndef threads(work):\n    return reference(work)\n"
+    extra = install_workload(tmp_path / "site", "bad", HEAD + body)
+    done = subprocess.run(
+        [sys.executable, "-m", "concurtrace", "profile", "bad", "--with", "baseline"],
+        cwd=tmp_path,
+        env={**os.environ, **extra},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 3, done.stderr
+    assert "Cannot" in done.stderr or "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    (run,) = (tmp_path / ".concurtrace" / "runs").iterdir()
+    assert not (run / "report.html").exists()
+    assert not [path for path in run.rglob(".*") if path.is_file()]
+    # What was finished before the disk was full is whole; what was not is not shown as such.
+    manifest = run / "run.json"
+    finished = manifest.exists() and json.loads(manifest.read_text())["status"] == "finished"
+    shown = concurtrace(tmp_path, "show", str(run), extra=extra)
+    assert shown.stdout.startswith("OK") == finished, shown.stdout
+    assert shown.returncode in (0, 4)
