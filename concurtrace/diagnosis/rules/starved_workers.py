@@ -39,7 +39,9 @@ def check(case: Case) -> Iterable[Answer]:
         doing.get(state, 0)
         for state in (State.RUNNING, State.RUNNING_NOGIL, State.RUNNABLE, State.GIL_WAIT)
     )
-    severity = STARVED.judge(share)
+    # A producer that is ready without a core is late by no fault of its own.
+    on_core = (working - doing.get(State.RUNNABLE, 0)) / max(working, 1)
+    severity = STARVED.judge(share * on_core)
     if severity is Severity.OK or not known or working < BUSY * known:
         yield fine("No worker starved before a queue that another fills.", starved=share)
         return

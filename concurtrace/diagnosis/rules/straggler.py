@@ -33,7 +33,8 @@ def check(case: Case) -> Iterable[Answer]:
             continue
         order = np.sort(done)
         tail = int(order[-1] - order[-2])
-        severity = TAIL.judge(tail / span)
+        # Where others have the cores, who is last is chance.
+        severity = TAIL.judge(tail / span * case.availability)
         if severity is Severity.OK:
             continue
         found = True
