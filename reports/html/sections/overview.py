@@ -28,10 +28,11 @@ class Pointer:
 
 @dataclass(frozen=True)
 class View:
-    """``ran`` and ``machine`` are rows of a name and a text."""
+    """``diagnosis`` is what holds the run back; ``ran`` and ``machine`` are rows of two texts."""
 
     verdict: Verdict
     sign: str
+    diagnosis: str
     tiles: tuple[Fact, ...]
     warnings: tuple[str, ...]
     pointers: tuple[Pointer, ...]
@@ -48,6 +49,7 @@ def build(report: Report) -> Section:
     view = View(
         said,
         _SIGNS[said.tone],
+        report.verdict,
         _tiles(report),
         _warnings(report),
         tuple(_pointers(report)),
