@@ -22,10 +22,17 @@ from concurtrace.workload import START_METHOD, Parameter, Record, Result, Work, 
 WORKLOAD = Workload(
     lessons=("A1", "A2", "A4", "A6", "A10", "A28", "B14"),
     parameters=(
-        Parameter("size", 10_000, "numbers to factorise", 1, 1_000_000,
-                  presets={"tiny": 200, "large": 60_000}),
-        Parameter("workers", 4, "threads or processes that share them", 1, 256,
-                  presets={"tiny": 2}),
+        Parameter(
+            "size",
+            10_000,
+            "numbers to factorise",
+            1,
+            1_000_000,
+            presets={"tiny": 200, "large": 60_000},
+        ),
+        Parameter(
+            "workers", 4, "threads or processes that share them", 1, 256, presets={"tiny": 2}
+        ),
         START_METHOD,
     ),
     expects={"threads": ("gil-saturation",)},

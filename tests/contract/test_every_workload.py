@@ -32,8 +32,20 @@ from tests.contract import census
 HANG_S = 120
 MODULES = discovery.modules(Kind.WORKLOAD)
 MODE_NAMES = {
-    "sequential", "threads", "executor", "processes", "executor-processes", "pool", "pool-threads",
-    "async", "gevent", "twisted", "csp", "csp-greenlets", "csp-aio", "reactive",
+    "sequential",
+    "threads",
+    "executor",
+    "processes",
+    "executor-processes",
+    "pool",
+    "pool-threads",
+    "async",
+    "gevent",
+    "twisted",
+    "csp",
+    "csp-greenlets",
+    "csp-aio",
+    "reactive",
 }
 WORKLOADS = {name: plan.load_workload(name) for name in MODULES}
 PAIRS = [(name, mode) for name, workload in WORKLOADS.items() for mode in workload.modes]
@@ -191,9 +203,9 @@ def test_it_gives_the_same_by_any_means_and_cleans_up(
     answers = run_census(name, mode, parameters, rounds)
     for changes, answer in zip(rounds, answers, strict=True):
         assert answer["checksum"] == reference(name, {**parameters, **changes}), changes
-        assert answer["left"] == {
-            "threads": [], "processes": [], "temporary": [], "sockets": []
-        }, changes
+        assert answer["left"] == {"threads": [], "processes": [], "temporary": [], "sockets": []}, (
+            changes
+        )
     # The first round may open what the libraries keep for ever; no other of its kind may.
     assert {answer["files"] for answer in answers[:alike]} == {answers[0]["files"]}
 
@@ -203,8 +215,13 @@ def run_census(
 ) -> list[dict[str, Any]]:
     done = subprocess.run(
         [
-            sys.executable, census.__file__, MODULES[name], mode.name, mode.before or "",
-            json.dumps(parameters), json.dumps(rounds),
+            sys.executable,
+            census.__file__,
+            MODULES[name],
+            mode.name,
+            mode.before or "",
+            json.dumps(parameters),
+            json.dumps(rounds),
         ],
         env={**os.environ, "PYTHONHASHSEED": "0"},
         stdout=subprocess.PIPE,

@@ -60,7 +60,8 @@ def server_of(site: str) -> psutil.Process:
     """The process that serves a site: the child of ours that listens there."""
     port = int(site.rpartition(":")[2])
     return next(
-        child for child in psutil.Process().children(recursive=True)
+        child
+        for child in psutil.Process().children(recursive=True)
         if any(one.laddr.port == port for one in child.net_connections("inet"))
     )
 
@@ -314,8 +315,12 @@ def test_an_interrupt_ends_it_and_leaves_nothing(mode: str, tmp_path: Path) -> N
         parameters, site = repr(dict(of.parameters)), of.services["site"]
         done = subprocess.run(
             [sys.executable, "-c", INTERRUPTED, mode, parameters, site],
-            env={**os.environ, "TMPDIR": str(tmp_path)}, process_group=0,
-            capture_output=True, text=True, check=False, timeout=120,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            process_group=0,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
     assert (done.stdout, done.stderr) == ("1\n", "")
     assert list(tmp_path.iterdir()) == []

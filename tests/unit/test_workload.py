@@ -70,7 +70,15 @@ def test_other_records_have_another_checksum(one: list[Record], other: list[Reco
 
 def test_the_checksum_tells_kinds_and_numbers_of_records_apart() -> None:
     different: list[list[Record]] = [
-        [], [(1,)], [("1",)], [(1.0,)], [(None,)], [(1,), (1,)], [(1, 1)], [("",)], [("1\n2",)],
+        [],
+        [(1,)],
+        [("1",)],
+        [(1.0,)],
+        [(None,)],
+        [(1,), (1,)],
+        [(1, 1)],
+        [("",)],
+        [("1\n2",)],
         [("1",), ("2",)],
     ]
     assert len({Result(records).checksum for records in different}) == len(different)
@@ -131,9 +139,16 @@ def test_variants_and_faults_are_parameters() -> None:
 
 
 def test_work_gives_its_parameters_as_what_they_are() -> None:
-    work = Work({
-        "size": 5, "workers": 2, "seed": 1, "variant": "lock", "fault": "none", "latency-ms": 10,
-    })
+    work = Work(
+        {
+            "size": 5,
+            "workers": 2,
+            "seed": 1,
+            "variant": "lock",
+            "fault": "none",
+            "latency-ms": 10,
+        }
+    )
     assert (work.size, work.workers, work.seed) == (5, 2, 1)
     assert (work.variant, work.fault) == ("lock", "none")
     assert work.number("latency-ms") == 10

@@ -27,23 +27,32 @@ WORKLOAD = Workload(
     lessons=("A20", "A29", "A40"),
     default_mode="threads",
     parameters=(
-        Parameter("size", 120, "pages of the site", 1, 100_000,
-                  presets={"tiny": 12, "large": 1000}),
+        Parameter(
+            "size", 120, "pages of the site", 1, 100_000, presets={"tiny": 12, "large": 1000}
+        ),
         Parameter("workers", 8, "requests under way at once", 1, 256, presets={"tiny": 3}),
-        Parameter("latency-ms", 10, "how long the site waits before it answers, and up to half as"
-                  " long again", 0, 10_000, presets={"tiny": 1}),
-        Parameter("page-kb", 5, "mean size of a page in kilobytes", 1, 1000,
-                  presets={"tiny": 1}),
+        Parameter(
+            "latency-ms",
+            10,
+            "how long the site waits before it answers, and up to half as long again",
+            0,
+            10_000,
+            presets={"tiny": 1},
+        ),
+        Parameter("page-kb", 5, "mean size of a page in kilobytes", 1, 1000, presets={"tiny": 1}),
         Parameter("images", 12, "images on the site", 0, 100_000, presets={"tiny": 3}),
-        Parameter("image-kb", 20, "size of an image in kilobytes", 1, 10_000,
-                  presets={"tiny": 2}),
-        Parameter("redirects", 4, "addresses that lead to another page", 0, 100_000,
-                  presets={"tiny": 2}),
-        Parameter("dead-links", 4, "addresses where nothing is", 0, 100_000,
-                  presets={"tiny": 2}),
-        Parameter("parser", "bs4", "how pages are parsed: Beautiful Soup's tree, calls from the"
-                  " standard library's parser, or the C library Lexbor (needs selectolax)",
-                  choices=("bs4", "stdlib", "lexbor")),
+        Parameter("image-kb", 20, "size of an image in kilobytes", 1, 10_000, presets={"tiny": 2}),
+        Parameter(
+            "redirects", 4, "addresses that lead to another page", 0, 100_000, presets={"tiny": 2}
+        ),
+        Parameter("dead-links", 4, "addresses where nothing is", 0, 100_000, presets={"tiny": 2}),
+        Parameter(
+            "parser",
+            "bs4",
+            "how pages are parsed: Beautiful Soup's tree, calls from the"
+            " standard library's parser, or the C library Lexbor (needs selectolax)",
+            choices=("bs4", "stdlib", "lexbor"),
+        ),
         START_METHOD,
     ),
     expects={"sequential": ("unoverlapped-io",)},

@@ -34,7 +34,8 @@ def running(work: Work) -> Iterator[str]:
 def _start(messages: IO[str]) -> "subprocess.Popen[str]":
     # What watches the target must not watch the server.
     environment = {
-        name: value for name, value in os.environ.items()
+        name: value
+        for name, value in os.environ.items()
         if not name.startswith("CONCURTRACE_") and name != "LD_PRELOAD"
     }
     try:

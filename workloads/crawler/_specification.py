@@ -17,11 +17,45 @@ EXTRA_LINKS = 5
 """Links of each page to any others, beside those without which a page would not be found."""
 
 _WORDS = (
-    "thread", "process", "lock", "queue", "barrier", "event", "loop", "task", "future",
-    "signal", "core", "cache", "socket", "pipe", "fork", "spawn", "join", "wait", "notify",
-    "semaphore", "condition", "mutex", "deadlock", "race", "atomic", "kernel", "scheduler",
-    "context", "switch", "naïve", "Zürich", "R&D", "crème", "café", "straße", "piñata",
-    "“quoted”", "a<b", "O'Neill",
+    "thread",
+    "process",
+    "lock",
+    "queue",
+    "barrier",
+    "event",
+    "loop",
+    "task",
+    "future",
+    "signal",
+    "core",
+    "cache",
+    "socket",
+    "pipe",
+    "fork",
+    "spawn",
+    "join",
+    "wait",
+    "notify",
+    "semaphore",
+    "condition",
+    "mutex",
+    "deadlock",
+    "race",
+    "atomic",
+    "kernel",
+    "scheduler",
+    "context",
+    "switch",
+    "naïve",
+    "Zürich",
+    "R&D",
+    "crème",
+    "café",
+    "straße",
+    "piñata",
+    "“quoted”",
+    "a<b",
+    "O'Neill",
 )
 
 
@@ -44,9 +78,7 @@ class Resource:
     @property
     def record(self) -> Record:
         """What a crawler must find out about it."""
-        return (
-            self.path, self.status, self.title, len(self.body), self.words, len(self.leads_to)
-        )
+        return (self.path, self.status, self.title, len(self.body), self.words, len(self.leads_to))
 
 
 class Site:
@@ -129,18 +161,34 @@ class Site:
     def _redirect(self, path: str) -> Resource:
         chance = self._random(path)
         target = page_path(chance.randrange(self.size))
-        return Resource(path, 301, {"Location": target}, b"", self._delay_s(chance),
-                        leads_to=frozenset((target,)))
+        return Resource(
+            path,
+            301,
+            {"Location": target},
+            b"",
+            self._delay_s(chance),
+            leads_to=frozenset((target,)),
+        )
 
     def _dead(self, path: str) -> Resource:
         body = b"<!DOCTYPE html><title>Not found</title><p>There is <a href=/>a start page</a>."
-        return Resource(path, 404, {"Content-Type": "text/html; charset=utf-8"}, body,
-                        self._delay_s(self._random(path)))
+        return Resource(
+            path,
+            404,
+            {"Content-Type": "text/html; charset=utf-8"},
+            body,
+            self._delay_s(self._random(path)),
+        )
 
     def _image(self, path: str) -> Resource:
         chance = self._random(path)
-        return Resource(path, 200, {"Content-Type": "image/png"},
-                        _draw(chance, self.image_bytes), self._delay_s(chance))
+        return Resource(
+            path,
+            200,
+            {"Content-Type": "image/png"},
+            _draw(chance, self.image_bytes),
+            self._delay_s(chance),
+        )
 
 
 def page_path(index: int) -> str:

@@ -48,7 +48,9 @@ class Crew:
         for number in range(1, self.work.workers + 1):
             ours, theirs = multiprocessing.Pipe()
             worker = multiprocessing.Process(
-                target=fetch_on_demand, args=(theirs, site, parser), name=f"crawler-{number}",
+                target=fetch_on_demand,
+                args=(theirs, site, parser),
+                name=f"crawler-{number}",
                 daemon=True,  # none outlives this process, whatever happens to it
             )
             worker.start()
@@ -58,7 +60,9 @@ class Crew:
             self.idle.append(ours)
 
     def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
         for pipe, worker in self.workers.items():

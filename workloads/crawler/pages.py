@@ -49,9 +49,7 @@ class Content:
     targets: list[str]
 
 
-def read_page(
-    path: str, status: int, headers: Mapping[str, str], body: bytes, parser: str
-) -> Page:
+def read_page(path: str, status: int, headers: Mapping[str, str], body: bytes, parser: str) -> Page:
     """Turn an answer into a page; only what is HTML and no error is parsed."""
     content = Content("", 0, [])
     if "Location" in headers:

@@ -29,7 +29,9 @@ class Table:
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None,
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
         self._file.close()
@@ -47,8 +49,12 @@ class Table:
         with self.path.open(newline="", encoding="utf-8") as file:
             return [
                 (
-                    row["path"], int(row["status"]), row["title"],
-                    int(row["length"]), int(row["words"]), int(row["links"]),
+                    row["path"],
+                    int(row["status"]),
+                    row["title"],
+                    int(row["length"]),
+                    int(row["words"]),
+                    int(row["links"]),
                 )
                 for row in csv.DictReader(file)
             ]
