@@ -2,15 +2,24 @@
 
 import sys
 import threading
+import time
 
 LOCK = threading.Lock()
 
 
+def meet() -> None:
+    with LOCK:
+        time.sleep(0.05)
+
+
 def trigger() -> None:
+    other = threading.Thread(target=meet)
+    other.start()
     total = 0
     for number in range(400_000):
         with LOCK:
             total += number
+    other.join()
 
 
 def healthy() -> None:
