@@ -8,7 +8,7 @@ DATA = bytes(1 << 20)
 
 
 def work(lock: threading.Lock) -> None:
-    for _ in range(500):
+    for _ in range(250):
         with lock:
             hashlib.sha256(DATA).digest()
 
@@ -22,7 +22,7 @@ def share(locks: list[threading.Lock]) -> None:
 
 
 def trigger() -> None:
-    share([threading.Lock()] * 2)
+    share([threading.Lock()] * 4)
 
 
 def healthy() -> None:
