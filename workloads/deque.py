@@ -37,7 +37,7 @@ WORKLOAD = Workload(
     parameters=(
         Parameter(
             "size",
-            2_000_000,
+            1_500_000,
             "operations; of those that move every item, a sixteenth",
             32,
             100_000_000,

@@ -38,7 +38,9 @@ WORKLOAD = Workload(
     lessons=("A34",),
     default_mode="processes",
     parameters=(
-        Parameter("size", 8000, "messages", 1, 10_000_000, presets={"tiny": 40, "large": 80_000}),
+        Parameter(
+            "size", 20_000, "messages", 1, 10_000_000, presets={"tiny": 40, "large": 200_000}
+        ),
         Parameter("clients", 4, "who share them", 1, 256, presets={"tiny": 2}),
         Parameter(
             "message-kb", 4, "size of a message in kilobytes", 1, 100_000, presets={"tiny": 1}

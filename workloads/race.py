@@ -7,14 +7,16 @@ time do all three, `queue` leaves the number to one owner, who is sent what to a
 
 What to look for in the report: what the lock costs, against `unlocked-safe`, which does the same
 work without: acquisitions, waits, and, for threads, the switches of the GIL that each wait brings.
-The fault `unsynchronised` leaves the lock out, and gives up its turn between reading and writing.
-With a plain `+=` CPython 3.11 to 3.13 loses nothing by luck, because it changes threads only at
-certain points, none of which is in between; nothing promises that, and without a GIL it is wrong.
+The fault `unsynchronised` leaves the lock out, and gives up its turn, now and then, between reading
+and writing. With a plain `+=` CPython 3.11 to 3.13 loses nothing by luck, because it changes
+threads only at certain points, none of which is in between; nothing promises that, and without a
+GIL it is wrong.
 """
 
 import asyncio
 import multiprocessing
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,11 +39,11 @@ WORKLOAD = Workload(
     parameters=(
         Parameter(
             "size",
-            200_000,
+            1_500_000,
             "increments",
             4,
             100_000_000,
-            presets={"tiny": 1000, "large": 2_000_000},
+            presets={"tiny": 1000, "large": 10_000_000},
         ),
         Parameter("workers", 4, "how many share them", 2, 256, presets={"tiny": 2}),
         START_METHOD,
@@ -77,6 +79,13 @@ def amount(seed: int, index: int) -> int:
     """Return what one increment adds: 1 to 9."""
     # Knuth's multiplicative hash; a generator for each would take longer than the adding.
     return 1 + (index * 2_654_435_761 + seed >> 8) % 9
+
+
+def batches(work: Work, part: int) -> Iterator[list[int]]:
+    """Return the same in lists: each message has its price, whatever is in it."""
+    everything = amounts(work, part)
+    for start in range(0, len(everything), BATCH):
+        yield everything[start : start + BATCH]
 
 
 def amounts(work: Work, part: int) -> list[int]:
@@ -133,6 +142,8 @@ def race(work: Work, model: Model, number: Any) -> Result:
 
 
 NAME = "adder"
+BATCH = 50
+"""How many amounts travel together in the variant `queue`, and how often the fault yields."""
 
 
 def add_locked(work: Work, part: int, number: Any, lock: Any) -> None:
@@ -148,7 +159,7 @@ def add_in_turns(work: Work, part: int, number: Any, meeting: Any) -> None:
         before = number.value
         if turn == 0:
             meeting.wait()
-        else:
+        elif turn % BATCH == 0:
             time.sleep(0)
         number.value = before + more
 
@@ -163,8 +174,8 @@ def add_up(work: Work, part: int) -> int:
 
 def send(work: Work, part: int, post: Any) -> None:
     """Send what is to be added to the owner of the number."""
-    for more in amounts(work, part):
-        post.put(more)
+    for some in batches(work, part):
+        post.put(some)
     post.put(None)
 
 
@@ -172,11 +183,11 @@ def own(work: Work, post: Any) -> int:
     """Add what comes, until every worker has said that this was all."""
     total, missing = 0, work.workers
     while missing:
-        more = post.get()
-        if more is None:
+        some = post.get()
+        if some is None:
             missing -= 1
         else:
-            total += more
+            total += sum(some)
     return total
 
 
@@ -194,7 +205,7 @@ async def race_tasks(work: Work) -> int:
     if work.variant == "unlocked-safe":
         return sum(await asyncio.gather(*[add_up_soon(work, part) for part in parts]))
     if work.variant == "queue":
-        post: asyncio.Queue[int | None] = asyncio.Queue()
+        post: asyncio.Queue[list[int] | None] = asyncio.Queue()
         senders = [send_soon(work, part, post) for part in parts]
         return int((await asyncio.gather(own_soon(work, post), *senders))[0] or 0)
     if work.fault == "unsynchronised":
@@ -213,9 +224,10 @@ async def add_locked_soon(work: Work, part: int, number: Any, lock: asyncio.Lock
 
 async def add_in_turns_soon(work: Work, part: int, number: Any) -> None:
     """Read, let the others have their turn, and write what is no longer right."""
-    for more in amounts(work, part):
+    for turn, more in enumerate(amounts(work, part)):
         before = number.value
-        await asyncio.sleep(0)
+        if turn % BATCH == 0:
+            await asyncio.sleep(0)
         number.value = before + more
 
 
@@ -224,22 +236,22 @@ async def add_up_soon(work: Work, part: int) -> int:
     return add_up(work, part)
 
 
-async def send_soon(work: Work, part: int, post: "asyncio.Queue[int | None]") -> None:
+async def send_soon(work: Work, part: int, post: "asyncio.Queue[list[int] | None]") -> None:
     """Send what is to be added to the owner of the number."""
-    for more in amounts(work, part):
-        await post.put(more)
+    for some in batches(work, part):
+        await post.put(some)
     await post.put(None)
 
 
-async def own_soon(work: Work, post: "asyncio.Queue[int | None]") -> int:
+async def own_soon(work: Work, post: "asyncio.Queue[list[int] | None]") -> int:
     """Add what comes, until every worker has said that this was all."""
     total, missing = 0, work.workers
     while missing:
-        more = await post.get()
-        if more is None:
+        some = await post.get()
+        if some is None:
             missing -= 1
         else:
-            total += more
+            total += sum(some)
     return total
 
 

@@ -43,7 +43,7 @@ WORKLOAD = Workload(
         ),
         Parameter("workers", 4, "how many share them", 2, 256, presets={"tiny": 2}),
         Parameter(
-            "rounds", 200, "how often each number is worked on", 1, 100_000, presets={"tiny": 2}
+            "rounds", 400, "how often each number is worked on", 1, 100_000, presets={"tiny": 2}
         ),
         Parameter(
             "blocks",
