@@ -302,6 +302,8 @@ def interrupt(html):
     return pages.Content("", 0, ["/page/%d" % number for number in range(50)])
 
 pages.PARSERS["bs4"] = interrupt
+# Whoever started the tests in the background had SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     WORKLOAD.modes[sys.argv[1]].function(Work(eval(sys.argv[2]), {"site": sys.argv[3]}))
 except KeyboardInterrupt:

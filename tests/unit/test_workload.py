@@ -104,7 +104,8 @@ def test_a_marked_function_stays_what_it_was() -> None:
 def test_what_to_install_for_a_mode() -> None:
     modes = declared().modes
     assert modes["async"].install_hint == '"concurtrace[more]"'
-    assert modes["executor-processes"].install_hint == "json csv"
+    # What no extra provides is a package that concurtrace itself depends on.
+    assert modes["executor-processes"].install_hint == "--upgrade concurtrace"
 
 
 def test_the_first_mode_is_the_default_unless_another_is_declared() -> None:
