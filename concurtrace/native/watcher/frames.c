@@ -1,14 +1,20 @@
 /* The Python stack of a running thread, read from outside.
  *
- * The thread runs on while its frames are copied. They are copied twice, with the pointer to the innermost frame read
- * before and after, in one call: if both copies tell the same chain it is one moment's, else it is tried again. Every
- * frame must hold a code object, and an instruction inside of it. */
+ * The thread runs on while its frames are copied. They are copied twice, and the pointer to the innermost frame is
+ * read in between, all in one call: if both copies tell the same chain from there on, it was the chain when the pointer
+ * was read; else it is tried again. Every frame must hold a code object, and an instruction inside of it. */
 #include "watcher.h"
 
 #define PAGE 4096u
 #define FRAME_BYTES 96u
-#define TRIES 8u
-#define ON_C_STACK 3u
+#define TRIES 16u
+#define REACH_DOWN 7168u               /* of the first copy: callers lie below on the same stack */
+#define REACH_UP 1536u                 /* and what is called next above */
+#define SLOW_NS 500u
+/* Who owns a frame, and the flags of code that makes a generator, coroutine or asynchronous generator. */
+enum { ON_THREAD = 0, IN_GENERATOR = 1, ON_C_STACK = 3 };
+#define CODE_FLAGS 48u                 /* co_flags, 3.11 to 3.13 */
+#define MAKES_GENERATOR 0x2a0u
 
 static uint64_t word_at(const uint8_t *bytes, size_t at)
 {
@@ -27,14 +33,35 @@ static const uint8_t *in_window(const struct cw_window *window, uint64_t address
     return inside ? window->bytes + (address - window->from) : NULL;
 }
 
-static void aim(struct cw_window *window, uint64_t address, uint64_t below)
+/* From somewhat below the lowest frame that was seen there to somewhat above the innermost. Small, since a thread
+ * runs on while it is copied; never into a page of which nothing is known, once that has failed. */
+static void point(struct cw_window *window, const struct cw_spot *spot)
 {
-    uint64_t from = page_of(address);
-    window->from = from > below ? from - below : from;
-    window->length = (uint32_t)(page_of(address + FRAME_BYTES - 1) + PAGE - window->from);
+    bool near = spot->low != 0 && spot->low <= spot->top && spot->top - spot->low <= REACH_DOWN;
+    uint64_t low = near ? spot->low : spot->top, end = spot->top + FRAME_BYTES;
+    window->from = low - 512 > page_of(low) ? low - 512 : page_of(low);
+    window->length = (uint32_t)((spot->narrow ? page_of(end - 1) + PAGE : end + REACH_UP) - window->from);
 }
 
-/* A frame outside of the first window: of a deep stack, or of a generator. */
+static bool is_near(const struct cw_spot *spot, uint64_t address)
+{
+    return spot->top != 0 && address + REACH_DOWN >= spot->top && spot->top + REACH_DOWN >= address;
+}
+
+/* Look there next time. Frames lie on the thread's stack or, those of generators, anywhere: two places are kept. */
+static void aim_at(struct cw_aim *aimed, uint64_t top)
+{
+    if (!is_near(&aimed->spots[0], top)) {
+        struct cw_spot other = aimed->spots[0];
+        aimed->spots[0] = is_near(&aimed->spots[1], top) ? aimed->spots[1] : (struct cw_spot){0};
+        aimed->spots[1] = other;
+    }
+    struct cw_spot *spot = &aimed->spots[0];
+    spot->narrow = spot->narrow && page_of(spot->top) == page_of(top);
+    spot->top = top;
+}
+
+/* A frame in one of the copies, or else copied now: of a deep stack, or of a generator. */
 static const uint8_t *fetch(struct cw_reader *reader, struct cw_remote *remote, uint64_t address)
 {
     for (unsigned i = 0; i < reader->window_count; i++) {
@@ -55,40 +82,48 @@ static const uint8_t *fetch(struct cw_reader *reader, struct cw_remote *remote, 
 
 /* ---- one moment of a thread ---- */
 
-struct moment { uint64_t head, native_id, top; };
+struct moment { uint64_t head, native_id, top; bool slow; };
 
-/* Read the pointers, then twice the memory around the innermost frame as it was last seen, then the pointers again. */
-static bool look(struct cw_remote *remote, const struct ct_layout *at, uint64_t tstate, struct cw_aim *aimed,
-                 struct cw_reader *reader, struct moment *before, struct moment *after)
+/* Copy the places where frames were last seen, read the pointers, copy the places again. */
+static bool look(struct cw_remote *remote, const struct ct_layout *at, uint64_t tstate, const struct cw_aim *aimed,
+                 struct cw_reader *reader, struct moment *seen)
 {
-    struct cw_window *window = &reader->windows[0];
-    struct cw_part parts[8];
+    struct cw_part parts[2 * CW_SPOTS + 3];
     unsigned count = 0;
-    *before = *after = (struct moment){0};
-    parts[count++] = (struct cw_part){tstate + at->tstate_native_id, &before->native_id, 8};
-    parts[count++] = (struct cw_part){tstate + at->tstate_frame, &before->head, 8};
     bool indirect = at->indirect && aimed->cframe != 0;
-    if (indirect)
-        parts[count++] = (struct cw_part){aimed->cframe + at->cframe_frame, &before->top, 8};
-    window->length = 0;
-    if (aimed->top != 0 && (indirect || !at->indirect)) {
-        aim(window, aimed->top, aimed->narrow ? 0 : PAGE);
+    *seen = (struct moment){0};
+    for (unsigned i = 0; i < CW_SPOTS; i++) {
+        struct cw_window *window = &reader->windows[i];
+        window->length = 0;
+        if (aimed->spots[i].top == 0)
+            continue;
+        point(window, &aimed->spots[i]);
         parts[count++] = (struct cw_part){window->from, window->bytes, window->length};
-        parts[count++] = (struct cw_part){window->from, reader->again, window->length};
     }
     if (indirect)
-        parts[count++] = (struct cw_part){aimed->cframe + at->cframe_frame, &after->top, 8};
-    parts[count++] = (struct cw_part){tstate + at->tstate_frame, &after->head, 8};
+        parts[count++] = (struct cw_part){aimed->cframe + at->cframe_frame, &seen->top, 8};
+    parts[count++] = (struct cw_part){tstate + at->tstate_frame, &seen->head, 8};
+    for (unsigned i = 0; i < CW_SPOTS; i++)
+        if (reader->windows[i].length != 0)
+            parts[count++] = (struct cw_part){reader->windows[i].from, reader->again[i], reader->windows[i].length};
+    parts[count++] = (struct cw_part){tstate + at->tstate_native_id, &seen->native_id, 8};
+    uint64_t begin = cw_now();
     if (!cw_remote_read_all(remote, parts, count))
         return false;
-    if (!at->indirect) {
-        before->top = before->head;
-        after->top = after->head;
-    }
+    uint64_t took = cw_now() - begin;
+    /* The longer it takes, the more may have come and gone meanwhile: the watcher itself was put off its core. */
+    seen->slow = took > reader->usual_ns + reader->usual_ns / 2 + SLOW_NS;
+    if (took > reader->usual_ns)
+        reader->usual_ns += (took - reader->usual_ns) / 32;
+    else
+        reader->usual_ns -= (reader->usual_ns - took) / 8;
+    if (!at->indirect)
+        seen->top = seen->head;
+    reader->window_count = CW_SPOTS;
     return true;
 }
 
-/* Whether the innermost frame is still the same: for frames that were fetched one by one after the first look. */
+/* Whether the innermost frame is still the same: for frames that were copied one by one after the first look. */
 static bool still(struct cw_remote *remote, const struct ct_layout *at, uint64_t tstate, const struct moment *seen)
 {
     struct moment now = {0};
@@ -97,10 +132,28 @@ static bool still(struct cw_remote *remote, const struct ct_layout *at, uint64_t
            (!at->indirect || now.top == seen->top);
 }
 
+/* Remember how far down the frames go, and where the first lies that is somewhere else. */
+static void note_place(struct cw_aim *aimed, uint64_t address, bool *elsewhere)
+{
+    struct cw_spot *spot = &aimed->spots[0];
+    if (is_near(spot, address)) {
+        if (address < spot->low)
+            spot->low = address;
+    } else if (!*elsewhere) {
+        *elsewhere = true;
+        spot = &aimed->spots[1];
+        *spot = (struct cw_spot){address, is_near(spot, address) ? spot->low : 0,
+                                 is_near(spot, address) && spot->narrow};
+    }
+}
+
 /* The chain of frames from the innermost on; -1 = some frame is none. */
-static int walk(struct cw_reader *reader, struct cw_remote *remote, const struct ct_layout *at, uint64_t top)
+static int walk(struct cw_reader *reader, struct cw_remote *remote, const struct ct_layout *at, uint64_t top,
+                struct cw_aim *aimed)
 {
     int count = 0;
+    bool elsewhere = false;
+    aimed->spots[0].low = top;
     reader->truncated = false;
     for (uint64_t address = top; address != 0;) {
         if (count == CW_DEPTH) {
@@ -112,10 +165,12 @@ static int walk(struct cw_reader *reader, struct cw_remote *remote, const struct
             reader->truncated = reader->window_count == CW_WINDOWS;
             return reader->truncated ? count : -1;
         }
+        note_place(aimed, address, &elsewhere);
         if (frame[at->frame_owner] != ON_C_STACK) {
             struct cw_frame *found = &reader->frames[count++];
             found->code = word_at(frame, at->frame_code);
             found->instr = word_at(frame, at->frame_instr);
+            found->owner = frame[at->frame_owner];
             if (found->code == 0 || found->code & 7)
                 return -1;
         }
@@ -135,17 +190,30 @@ static bool same_frame(const struct ct_layout *at, const uint8_t *a, const uint8
            (innermost || word_at(a, at->frame_instr) == word_at(b, at->frame_instr));
 }
 
+/* The place of a frame in both copies. */
+static bool find_twice(const struct cw_reader *reader, uint64_t address, const uint8_t **first, const uint8_t **second)
+{
+    for (unsigned i = 0; i < CW_SPOTS; i++) {
+        *first = in_window(&reader->windows[i], address);
+        if (*first != NULL) {
+            *second = reader->again[i] + (*first - reader->windows[i].bytes);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether both copies tell the same, as far as they reach down the chain. */
 static bool same_twice(const struct cw_reader *reader, const struct ct_layout *at, uint64_t top)
 {
-    const struct cw_window *window = &reader->windows[0];
-    const uint8_t *frame;
-    for (uint64_t address = top; (frame = in_window(window, address)) != NULL;) {
-        if (!same_frame(at, frame, reader->again + (frame - window->bytes), address == top))
+    const uint8_t *first, *second;
+    unsigned count = 0;
+    for (uint64_t address = top; find_twice(reader, address, &first, &second) && count < CW_DEPTH; count++) {
+        if (!same_frame(at, first, second, address == top))
             return false;
-        address = word_at(frame, at->frame_previous);
+        address = word_at(first, at->frame_previous);
     }
-    return true;
+    return count != 0;
 }
 
 /* ---- from frames to a stack ---- */
@@ -181,6 +249,17 @@ static struct cw_code_place *place_of(struct cw_process *process, uint64_t code)
         *number = ++process->place_count;
     }
     return &process->places[*number - 1];
+}
+
+/* A generator's code runs in the generator's own frame: on the stack it has made nothing but the generator yet, and
+ * can have called nobody. The memory of such a frame is what is most often taken for a live one. */
+static bool is_possible(const struct cw_frame *frame, const uint8_t *header, bool innermost)
+{
+    uint32_t flags;
+    memcpy(&flags, header + CODE_FLAGS, sizeof flags);
+    bool makes_generator = (flags & MAKES_GENERATOR) != 0;
+    return frame->owner == IN_GENERATOR ? makes_generator
+                                        : frame->owner != ON_THREAD || !makes_generator || innermost;
 }
 
 static bool name_frame(struct cw *cw, struct cw_process *process, struct cw_frame *frame, const uint8_t *header)
@@ -226,45 +305,51 @@ static enum cw_reading failure(const struct cw_remote *remote)
     return remote->error == ESRCH ? CW_GONE : CW_TORN;
 }
 
+/* What was aimed at may be gone: a page that frames once reached into, or the record of an older call. */
+static void aim_anew(struct cw_aim *aimed)
+{
+    bool narrow = true;
+    for (unsigned i = 0; i < CW_SPOTS; i++) {
+        narrow = narrow && (aimed->spots[i].top == 0 || aimed->spots[i].narrow);
+        aimed->spots[i].narrow = true;
+    }
+    if (narrow)
+        *aimed = (struct cw_aim){0};
+}
+
 static enum cw_reading try_once(struct cw *cw, struct cw_process *process, const struct cw_thread_now *thread,
                                 struct cw_aim *aimed, uint32_t *stack)
 {
     const struct ct_layout *at = &process->header->layout;
     struct cw_reader *reader = cw->reader;
-    struct cw_window *first = &reader->windows[0];
-    struct moment before, after;
-    if (!look(&process->remote, at, thread->tstate, aimed, reader, &before, &after)) {
-        /* What was aimed at may be gone: the page below a thread's first frames, or an older call's record. */
-        if (aimed->top != 0 && !aimed->narrow)
-            aimed->narrow = true;
-        else
-            *aimed = (struct cw_aim){0};
+    struct moment seen;
+    if (!look(&process->remote, at, thread->tstate, aimed, reader, &seen)) {
+        aim_anew(aimed);
         return failure(&process->remote);
     }
-    if (before.native_id != thread->tid)
+    if (seen.native_id != thread->tid)
         return CW_TORN;
-    bool aimed_well = (!at->indirect || aimed->cframe == after.head) && aimed->top != 0;
-    if (at->indirect && aimed->cframe != after.head)
-        *aimed = (struct cw_aim){.cframe = after.head};
-    if (after.head == 0 || (after.top == 0 && (!at->indirect || aimed_well))) {
+    /* The frames of a call from C lie on the same stack as before: only the pointer is elsewhere. */
+    bool known = !at->indirect || aimed->cframe == seen.head;
+    aimed->cframe = seen.head;
+    if (seen.head == 0 || (known && seen.top == 0)) {
         *stack = 0;                    /* in no Python function */
         return CW_READ;
     }
-    bool inside = aimed_well && in_window(first, after.top) != NULL;
-    if (aimed->top == 0 || !inside) {
-        aimed->narrow = aimed->narrow && page_of(aimed->top) == page_of(after.top);
-        aimed->top = after.top;
-    }
-    if (!inside || before.head != after.head || before.top != after.top || !same_twice(reader, at, after.top))
+    if (!known)
         return CW_TORN;
-    reader->window_count = 1;
-    int count = walk(reader, &process->remote, at, after.top);
-    if (count >= 0 && reader->window_count > 1 && !still(&process->remote, at, thread->tstate, &after))
+    bool same = !seen.slow && same_twice(reader, at, seen.top);
+    aim_at(aimed, seen.top);
+    if (!same)
+        return CW_TORN;
+    int count = walk(reader, &process->remote, at, seen.top, aimed);
+    if (count >= 0 && reader->window_count > CW_SPOTS && !still(&process->remote, at, thread->tstate, &seen))
         return CW_TORN;
     if (count < 0 || !read_headers(reader, &process->remote, (unsigned)count))
         return process->remote.error != 0 ? failure(&process->remote) : CW_TORN;
     for (int i = 0; i < count; i++)
-        if (!name_frame(cw, process, &reader->frames[i], reader->headers[i]))
+        if (!is_possible(&reader->frames[i], reader->headers[i], i == 0) ||
+            !name_frame(cw, process, &reader->frames[i], reader->headers[i]))
             return CW_TORN;
     *stack = count == 0 ? 0 : stack_of(cw, reader, count);
     return count != 0 && *stack == 0 ? CW_NO_ROOM : CW_READ;

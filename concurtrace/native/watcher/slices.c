@@ -228,13 +228,19 @@ void cw_slices_lost(struct cw *cw, struct cw_ring *ring, uint64_t time_ns, uint6
 
 void cw_task_fork(struct cw *cw, uint32_t pid, uint32_t tid, uint32_t creator_tid, uint64_t time_ns)
 {
-    struct cw_task *task = new_task(cw, pid, tid, time_ns, CW_T_FORK_SEEN);
+    struct cw_task *task = cw_task_of(cw, tid);
+    /* Found before its start was told of: listed in /proc meanwhile, or on a core whose records came first. */
+    bool found = task != NULL && !(task->flags & (CW_T_FORK_SEEN | CW_T_EXITED)) && task->start_ns >= time_ns;
+    if (!found)
+        task = new_task(cw, pid, tid, time_ns, CW_T_FORK_SEEN);
     if (task == NULL)
         return;
     const struct cw_task *creator = cw_task_of(cw, creator_tid);
+    task->flags |= CW_T_FORK_SEEN;
+    task->start_ns = time_ns;
     task->creator_tid = creator_tid;
     cw_own_of(cw, task)->covered = cw->attachment;
-    if (creator != NULL)
+    if (creator != NULL && task->comm[0] == 0)
         memcpy(task->comm, creator->comm, sizeof task->comm);
 }
 

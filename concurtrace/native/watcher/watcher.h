@@ -181,7 +181,10 @@ void cw_codes_free(struct cw *cw);
 
 /* ---- processes.c: the target's Python processes ---- */
 
-struct cw_aim { uint64_t cframe, top; bool narrow; };      /* where a thread's innermost frame was last seen */
+#define CW_SPOTS 2u
+
+struct cw_spot { uint64_t top, low; bool narrow; };
+struct cw_aim { uint64_t cframe; struct cw_spot spots[CW_SPOTS]; };   /* where a thread's frames were last seen */
 
 struct cw_process {
     struct cw_remote remote;
@@ -213,12 +216,13 @@ struct cw_thread_now { uint64_t tstate, since_ns; uint32_t tid; uint8_t state, g
 #define CW_WINDOW_BYTES (3u * 4096u)
 
 struct cw_window { uint64_t from; uint32_t length; uint8_t bytes[CW_WINDOW_BYTES]; };
-struct cw_frame { uint64_t code, instr; int64_t unit; uint32_t id; };
+struct cw_frame { uint64_t code, instr; int64_t unit; uint32_t id; uint8_t owner; };
 
 struct cw_reader {                     /* memory to work in */
     struct cw_window windows[CW_WINDOWS];
-    uint8_t again[CW_WINDOW_BYTES];    /* the first window, copied a second time */
+    uint8_t again[CW_SPOTS][CW_WINDOW_BYTES];   /* the first windows, copied a second time */
     unsigned window_count;
+    uint64_t usual_ns;                 /* that a look takes */
     struct cw_frame frames[CW_DEPTH];
     uint8_t headers[CW_DEPTH][CW_CODE_BYTES];
     bool truncated;

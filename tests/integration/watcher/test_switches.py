@@ -133,13 +133,18 @@ class TestSwitches:
     def test_time_on_cores_is_the_time_the_thread_itself_knows(self, family: Family) -> None:
         told, switches = family.told, family.switches
         rows = {int(task["tid"]): int(task["on_cpu_ns"]) for task in switches.tasks}
+        lives = {
+            int(task["tid"]): int(task["end_ns"]) - int(task["start_ns"]) for task in switches.tasks
+        }
         known = {**told["threads"]}
         for _, threads in told["children"]:
             known |= threads
         assert len(known) == 6
         for tid, cpu_ns in known.items():
-            # The switch itself counts for the thread's clock, and the end of the thread does not.
-            assert rows[int(tid)] == pytest.approx(cpu_ns, rel=0.08)
+            # The switch itself counts for the thread's clock alone. What a hypervisor takes of a
+            # core does not, while the thread stays on it: there is no such limit above.
+            assert rows[int(tid)] >= 0.9 * cpu_ns
+            assert rows[int(tid)] <= lives[int(tid)]
 
     def test_a_killed_process_has_an_end(self, bench: Bench) -> None:
         code = """
