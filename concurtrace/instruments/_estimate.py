@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from concurtrace.instruments._sampling import Line, sampling
+from concurtrace.instruments._sampling import FINE, Line, sampling
 
 if TYPE_CHECKING:
     from concurtrace.instruments._family import Seen
@@ -54,7 +54,7 @@ _STAT_STATE, _STAT_CORE = 0, 36
 @contextlib.contextmanager
 def estimating(pid: int, out: Path) -> Iterator[None]:
     """Sample the threads of ``pid`` and its descendants while the block runs."""
-    with sampling(pid, out, _Looker().take, dict):
+    with sampling(pid, out, _Looker().take, dict, FINE):
         yield
 
 

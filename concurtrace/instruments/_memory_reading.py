@@ -147,7 +147,7 @@ def _usage(
         if key not in readings
     )
     series = (_series(key, readings[key]) for key in sorted(readings, key=lambda k: k.start_ns))
-    return MemoryUsage(tuple(series), _sampling.INTERVAL_NS, losses)
+    return MemoryUsage(tuple(series), _sampling.FINE.interval_ns, losses)
 
 
 def _series(key: ProcessKey, readings: list[Reading]) -> MemorySeries:

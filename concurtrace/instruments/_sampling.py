@@ -21,13 +21,10 @@ from concurtrace.errors import RunDataError, RunFailedError
 from concurtrace.instruments._family import Family, Identity, Seen, command_line
 from concurtrace.model.recording import ProcessKey
 
-INTERVAL_NS = 20_000_000
 SUFFIX = ".samples.jsonl"
 _FORMAT = 1
 _SLOWEST_NS = 640_000_000
 _SAMPLES_PER_INTERVAL = 1500
-_PAUSE_PER_COST = 32
-"""Sampling takes at most 3 % of one core."""
 _SMOOTHING = 8
 _SETTLED = 5
 """A process may still exec into its own program until it was seen this often."""
@@ -39,19 +36,35 @@ _HELPERS = {
     "multiprocessing.forkserver": "fork server",
 }
 
+
+@dataclass(frozen=True)
+class Pace:
+    """How often to sample; the longer pause of the two holds."""
+
+    interval_ns: int
+    pause_per_cost: int
+    """Sampling takes at most one part in so many of one core."""
+
+
+FINE = Pace(interval_ns=20_000_000, pause_per_cost=32)
+LIGHT = Pace(interval_ns=50_000_000, pause_per_cost=150)
+"""For the pass that other times are quoted from: the target may need every core there is."""
+
 Line = dict[str, Any]
 Take = Callable[[list[tuple[int, Seen]]], Line]
 
 
 @contextmanager
-def sampling(pid: int, out: Path, take: Take, last: Callable[[], Line]) -> Iterator[None]:
+def sampling(
+    pid: int, out: Path, take: Take, last: Callable[[], Line], pace: Pace
+) -> Iterator[None]:
     """Sample the family of ``pid`` while the block runs, into ``<pid>.samples.jsonl``.
 
     ``take(members)`` makes the line of one sample, each process with its number; ``last()`` makes
     the line after the last one. RunFailedError if sampling came to grief.
     """
     with (out / f"{pid}{SUFFIX}").open("w", encoding="utf-8") as file:
-        sampler = _Sampler(pid, lambda line: _append(file, line), take)
+        sampler = _Sampler(pid, lambda line: _append(file, line), take, pace)
         sampler.begin()
         try:
             yield
@@ -70,12 +83,13 @@ def _append(file: Any, line: Line) -> None:
 class _Sampler(threading.Thread):
     """Samples until it is told to finish; the more it takes, the less often."""
 
-    def __init__(self, pid: int, write: Callable[[Line], None], take: Take) -> None:
+    def __init__(self, pid: int, write: Callable[[Line], None], take: Take, pace: Pace) -> None:
         super().__init__(name="concurtrace-sampler", daemon=True)
         self.error: Exception | None = None
         self._family = Family(pid)
         self._write = write
         self._take = take
+        self._pace = pace
         self._numbers: dict[Identity, int] = {}
         self._names: dict[int, Line] = {}
         self._times_seen: dict[int, int] = {}
@@ -84,16 +98,16 @@ class _Sampler(threading.Thread):
     def begin(self) -> None:
         """Take the first sample at once, the others from a thread."""
         with self._keeping_error():
-            self._write({"format": _FORMAT, "interval_ns": INTERVAL_NS})
+            self._write({"format": _FORMAT, "interval_ns": self._pace.interval_ns})
             self._sample()
         self.start()
 
     def run(self) -> None:
         """Take sample after sample, as a thread."""
-        interval_ns, count, usual_ns = INTERVAL_NS, 0, 0
+        interval_ns, count, usual_ns = self._pace.interval_ns, 0, 0
         with self._keeping_error():
             while self.error is None:
-                pause_ns = max(interval_ns - usual_ns, _PAUSE_PER_COST * usual_ns)
+                pause_ns = max(interval_ns - usual_ns, self._pace.pause_per_cost * usual_ns)
                 if self._finished.wait(pause_ns / 1e9):
                     break
                 # Every tenth sample or so costs ten times the others.

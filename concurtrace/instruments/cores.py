@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".json"
 FORMAT = 1
-_SWITCHES_PER_COST = 48
+_SWITCHES_PER_COST = 400
 _SWITCHES_INTERVAL_NS = 100_000_000
 
 
@@ -49,10 +49,10 @@ class Cores(Instrument):
     @contextmanager
     def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
         """Sample the cores and the target's processes."""
-        from concurtrace.instruments._sampling import sampling
+        from concurtrace.instruments._sampling import LIGHT, sampling
 
         sampler = _Sampler()
-        with sampling(pid, out, sampler.take, sampler.last):
+        with sampling(pid, out, sampler.take, sampler.last, LIGHT):
             yield
 
     def read(self, out: Path, options: Options) -> Recording:

@@ -53,9 +53,9 @@ class Memory(Instrument):
     @contextmanager
     def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
         """Sample the memory of all processes."""
-        from concurtrace.instruments._sampling import sampling
+        from concurtrace.instruments._sampling import FINE, sampling
 
-        with sampling(pid, out, _Sampler().take, dict):
+        with sampling(pid, out, _Sampler().take, dict, FINE):
             yield
 
     def read(self, out: Path, options: Options) -> Recording:
