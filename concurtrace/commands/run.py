@@ -1,7 +1,6 @@
 """``concurtrace run``: record any Python program, as it is."""
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -15,11 +14,10 @@ from concurtrace.commands._options import (
 )
 from concurtrace.commands._progress import progress
 from concurtrace.commands._report import write_report
-from concurtrace.errors import RunFailedError, UsageError
+from concurtrace.commands._script import script_target
 from concurtrace.launch import plan
 from concurtrace.launch.plan import RunPlan
 from concurtrace.model.report import Report
-from concurtrace.model.run import Target, TargetKind
 
 _DEFAULT_INSTRUMENTS = ("states", "cores")
 
@@ -67,28 +65,11 @@ def command(
       concurtrace run -m pytest tests
       concurtrace run -c "print(1)"
     """
-    if module and code:
-        raise UsageError("-m and -c exclude each other: give one of them.")
-    target, argv = _target(script, args, module=module, code=code)
+    target, argv = script_target(script, args, module=module, code=code)
     passes = plan.plan_passes(plan.find_instruments(instrument_names(instruments)), repeat)
     options = plan.instrument_options(lines, max_trace_size)
     folder = api.record(RunPlan(target, passes, argv, options, time_limit), progress(quiet=quiet))
     sys.exit(_exit_code(write_report(folder, quiet=quiet)))
-
-
-def _target(
-    script: str, args: tuple[str, ...], *, module: bool, code: bool
-) -> tuple[Target, tuple[str, ...]]:
-    if module:
-        argv = (sys.executable, "-m", script, *args)
-        return Target(TargetKind.MODULE, script, None, argv), argv
-    if code:
-        argv = (sys.executable, "-c", script, *args)
-        return Target(TargetKind.CODE, "-c", None, argv), argv
-    if not Path(script).exists():
-        raise RunFailedError(f"There is no file '{script}' to run.")
-    argv = (sys.executable, script, *args)
-    return Target(TargetKind.SCRIPT, script, None, argv), argv
 
 
 def _exit_code(report: Report) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,12 @@ def ready(plan: RunPlan, raw: Path, mode: str | None, number: int) -> Iterator[C
             yield Command(harness, answer_file)
     except ServiceError as error:
         raise RunFailedError(f"A service of {target.name} failed: {error}.") from error
+
+
+def bootstrap_path() -> str:
+    """Return the PYTHONPATH with which every Python process of a target starts as ours do."""
+    folder = str(Path(__file__).parent / "bootstrap")
+    return os.pathsep.join(part for part in (folder, os.environ.get("PYTHONPATH")) if part)
 
 
 def modules(plan: RunPlan) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from concurtrace.rundir.manifest import Manifest, RunStatus, structure_environme
 Progress = Callable[[str], None]
 
 # What makes runs repeatable and known traps harmless; a variable that the user set wins.
-_WORKLOAD_DEFAULTS = {
+WORKLOAD_DEFAULTS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "PYCSP_HOST": "127.0.0.1",
@@ -180,6 +180,7 @@ class Launcher:
             "begin": "by-harness" if self.plan.command is None else "at-start",
             "processes": str(processes),
             "modules": command.modules(self.plan),
+            "ends": any(one.has_probe or one.needs_ends for one in able),
             "instruments": [
                 {
                     "module": type(one).__module__,
@@ -192,9 +193,7 @@ class Launcher:
         }
         path = raw / "agent.json"
         path.write_text(json.dumps(spec), encoding="utf-8")
-        folder = str(Path(__file__).parent / "bootstrap")
-        search = os.pathsep.join(part for part in (folder, os.environ.get("PYTHONPATH")) if part)
-        return {agent.VARIABLE: str(path), "PYTHONPATH": search}
+        return {agent.VARIABLE: str(path), "PYTHONPATH": command.bootstrap_path()}
 
     def _run(
         self,
@@ -203,7 +202,7 @@ class Launcher:
         beside: Callable[[int], AbstractContextManager[None]],
     ) -> Ended:
         is_workload = self.plan.target.kind is TargetKind.WORKLOAD
-        environment = {**(_WORKLOAD_DEFAULTS if is_workload else {}), **os.environ, **extra}
+        environment = {**(WORKLOAD_DEFAULTS if is_workload else {}), **os.environ, **extra}
         # A daemon that a user's program starts is meant to stay; a workload's is a leak.
         leftovers = Leftovers.STOP if is_workload else Leftovers.LEAVE
         child = Child(argv, environment, self.plan.time_limit_s, leftovers)

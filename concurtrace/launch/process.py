@@ -8,10 +8,12 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -67,13 +69,25 @@ def adopt_orphans() -> None:
 
 
 @dataclass(frozen=True)
+class Captured:
+    """The files that a child's output and errors go to; its input is empty then."""
+
+    output: Path
+    errors: Path
+
+
+@dataclass(frozen=True)
 class Child:
-    """A child to be run: its command, environment and limits."""
+    """A child to be run: its command, environment and limits.
+
+    Without ``captured`` it has our input and output.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     time_limit_s: float | None
     leftovers: Leftovers
+    captured: Captured | None = None
 
     def run(
         self, interrupts: Interrupts, beside: Callable[[int], AbstractContextManager[None]]
@@ -87,9 +101,13 @@ class Child:
         ours = {one.pid for one in psutil.Process().children()}
         start_ns = time.monotonic_ns()
         try:
-            child = subprocess.Popen(
-                self.argv, env=dict(self.environment), process_group=None if shares_group else 0
-            )
+            with self._streams() as streams:
+                child = subprocess.Popen(
+                    self.argv,
+                    env=dict(self.environment),
+                    process_group=None if shares_group else 0,
+                    **streams,
+                )
         except OSError as error:
             raise RunFailedError(f"Cannot start {self.argv[0]}: {error.strerror}.") from error
         with interrupts.handed_to(None if shares_group else child.pid), beside(child.pid):
@@ -112,6 +130,14 @@ class Child:
             timed_out=not in_time and not interrupts.insisted,
             leftovers=left_running,
         )
+
+    @contextlib.contextmanager
+    def _streams(self) -> Iterator[dict[str, Any]]:
+        if self.captured is None:
+            yield {}
+            return
+        with self.captured.output.open("wb") as output, self.captured.errors.open("wb") as errors:
+            yield {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": errors}
 
 
 def _cpu_ns(usage: resource.struct_rusage) -> int:
