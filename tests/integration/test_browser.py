@@ -273,6 +273,33 @@ def test_the_flame_graph_is_painted_in_both_themes(opened: Opened) -> None:
         assert tuple(row[30 * channels : 30 * channels + 3]) == colour
 
 
+TOPS = """() => Object.fromEntries([...document.querySelectorAll("main [id]")]
+  .filter((one) => one.getClientRects().length)
+  .map((one) => [one.id, Math.round(one.getBoundingClientRect().top + scrollY)]))"""
+
+
+@pytest.mark.parametrize("width", [800, 1300])
+def test_nothing_moves_under_the_pointer(browser: Browser, tmp_path: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.add_init_script(
+        f"addEventListener('DOMContentLoaded', () => {{ window.topsAtFirst = ({TOPS})(); }})"
+    )
+    Opened(page, write_report(tmp_path, builders.everything()))
+    page.locator("canvas[data-ready]").wait_for()
+    at_first = page.evaluate("topsAtFirst")
+    assert page.evaluate(TOPS) == at_first
+    page.locator("#timeline-in").click()
+    page.locator("#timeline-find").fill("worker")
+    page.locator("#timeline-range", has_not_text="0 to").wait_for()
+    page.locator("#functions-filter").fill("fetch")
+    page.locator("#flame-find").fill("fetch")
+    now = page.evaluate(TOPS)
+    assert now["timeline-scroll"] == at_first["timeline-scroll"]
+    for head, what in (("functions-title", "functions-table"), ("flame-title", "flame-canvas")):
+        assert now[what] - now[head] == at_first[what] - at_first[head]
+    page.close()
+
+
 @pytest.mark.parametrize("width", [360, 800, 1300])
 def test_it_fits_every_width(browser: Browser, tmp_path: Path, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 800})

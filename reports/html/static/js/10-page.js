@@ -1,8 +1,6 @@
-// The page itself: what needs scripts appears, the theme button, the current section, printing.
+// The page itself: the theme button, the current section, printing.
 "use strict";
 (() => {
-  for (const one of document.querySelectorAll(".needs-script")) one.removeAttribute("hidden");
-
   const button = CT.find("theme");
   const root = document.documentElement;
   const next = /** @type {Record<string, string>} */ ({ auto: "light", light: "dark", dark: "auto" });

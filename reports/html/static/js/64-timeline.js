@@ -1,6 +1,6 @@
-// The timeline in use: loading, mouse, keys, legend, search, and the address of what is seen.
+// The timeline in use: loading (its blocks stand below the scripts), mouse, keys, legend, search, and the address of what is seen.
 "use strict";
-addEventListener("DOMContentLoaded", () => {
+(() => {
   const TALLEST_PRINT = 4000;
   const data = CT.data("timeline");
   if (!data) return;
@@ -241,17 +241,20 @@ addEventListener("DOMContentLoaded", () => {
     for (const lane of view.lanes) Lanes.index(lane, view.stateOf, view.looks.length);
     view.ready = true;
     canvas.dataset.ready = "true";
-    TimelinePanel.show(view, null, go);
-    themed();
+    redraw();
     follow();
   }
   CT.onTheme(themed);
   new ResizeObserver(redraw).observe(scroll);
+  // Everything has its place before the page is seen whole: nothing moves once somebody may click.
   view.prepare();
-  redraw();
-  load().catch((error) => {
+  legend();
+  tell();
+  TimelinePanel.show(view, null, go);
+  view.draw();
+  addEventListener("DOMContentLoaded", () => load().catch((error) => {
     CT.find("timeline-panel").replaceChildren(CT.el("p", {}, `The timeline cannot be drawn: ${error.message}. The tables hold.`));
-  });
+  }));
   // What tests measure the picture by.
   Object.assign(canvas, { concurtraceView: view });
-});
+})();

@@ -1,5 +1,6 @@
-// Runs before the first paint, so that a chosen theme never flashes.
+// Runs before the first paint: what needs scripts has its room, and a chosen theme never flashes.
 "use strict";
+document.documentElement.dataset.script = "runs";
 try {
   const chosen = localStorage.getItem("concurtrace-theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
