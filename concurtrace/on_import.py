@@ -1,10 +1,16 @@
 """Call back as soon as a module has been imported, without importing it."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from importlib.machinery import PathFinder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 
 def on_import(name: str, callback: Callable[[ModuleType], None]) -> None:
@@ -16,8 +22,11 @@ def on_import(name: str, callback: Callable[[ModuleType], None]) -> None:
         sys.meta_path.insert(0, _Watcher(name, callback))
 
 
-class _Watcher(MetaPathFinder):
-    """A finder that finds one module once, to wrap its loader."""
+class _Watcher:
+    """A finder that finds one module once, to wrap its loader.
+
+    The base classes of ``importlib.abc`` bring nothing but twenty more modules to import.
+    """
 
     def __init__(self, name: str, callback: Callable[[ModuleType], None]) -> None:
         self.name = name
@@ -31,11 +40,11 @@ class _Watcher(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Notifier(spec.loader, self.callback)
+            spec.loader = _Notifier(spec.loader, self.callback)  # type: ignore[assignment]
         return spec
 
 
-class _Notifier(Loader):
+class _Notifier:
     """A loader that hands everything on, and calls back once the module has run."""
 
     def __init__(self, loader: Loader, callback: Callable[[ModuleType], None]) -> None:

@@ -58,13 +58,16 @@ class Instrument:
     """An instrument: subclass it and override what is needed.
 
     ``name`` is the name of the file; ``joins`` names the pass it shares with others that do not
-    disturb it (its own by default); ``repeats`` says that one execution is not enough.
+    disturb it (its own by default); ``repeats`` says that one execution is not enough;
+    ``needs_ends`` that the registry must tell how each process ended (where there is a probe, it
+    always does).
     """
 
     name: str
     summary: str
     joins: str | None = None
     repeats: bool = False
+    needs_ends: bool = False
 
     @property
     def pass_name(self) -> str:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from concurtrace.instruments import _sampling
-from concurtrace.instruments._files import decoding, read_each
+from concurtrace.instruments._files import decoding
 from concurtrace.instruments._sampling import Line, Samples, identify, read_samples
-from concurtrace.instruments.cores import FORMAT, SUFFIX
 from concurtrace.model.recording import CoreUsage, ProcessActivity, ProcessKey, Recording
 from concurtrace.rundir.processes import read_processes
 
@@ -59,14 +58,13 @@ def read(out: Path) -> Recording:
     if not paths:
         return Recording()
     samples = read_samples(paths[-1])
-    registered = [process.key for process in read_processes(out.parent).values()]
+    processes = read_processes(out.parent).values()
+    registered = [process.key for process in processes]
     keys = identify(samples.processes, registered)
     with decoding(paths[-1]):
         instants = _thin(_settle(_instants(samples), samples.interval_ns))
         activities = _activities(samples, keys, registered)
-    exact = dict(
-        read_each(out, SUFFIX, FORMAT, lambda d: (int(d["voluntary"]), int(d["involuntary"])))
-    )
+    exact = {one.key: one.switches for one in processes if one.switches is not None}
     steps = list(itertools.pairwise(instants))
     return Recording(
         cores=CoreUsage(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
-from concurtrace.model.recording import ProcessKey
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import Any, TypeVar
 
-Document = dict[str, Any]
-T = TypeVar("T")
+    from concurtrace.model.recording import ProcessKey
+
+    Document = dict[str, Any]
+    T = TypeVar("T")
 
 
 def write_json(path: Path, document: Document) -> None:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from concurtrace.instruments import _sampling
-from concurtrace.instruments._files import Document, decoding, read_each
+from concurtrace.instruments._files import decoding, read_each
 from concurtrace.instruments._sampling import identify, read_samples
 from concurtrace.instruments.memory import FORMAT, SUFFIX
 from concurtrace.model.recording import (
@@ -23,6 +24,9 @@ from concurtrace.model.recording import (
 )
 from concurtrace.rundir.processes import RegisteredProcess, missing_files, read_processes
 from concurtrace.units import size_text
+
+if TYPE_CHECKING:
+    from concurtrace.instruments._files import Document
 
 Reading = tuple[int, int, int | None, int | None]
 """CLOCK_MONOTONIC nanoseconds, RSS, USS and PSS in bytes."""

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from concurtrace.instruments._call_trees import Nested, nest
-from concurtrace.instruments._files import Document, read_each
+from concurtrace.instruments._files import read_each
 from concurtrace.instruments._timeline_summary import dump, fingerprint, load
 from concurtrace.instruments._trace_file import Call, Trace, read_trace
 from concurtrace.instruments.timeline import ABOUT_SUFFIX, FORMAT, TRACE_SUFFIX
@@ -16,6 +17,9 @@ from concurtrace.model.recording import Loss, Recording, Timeline
 from concurtrace.rundir.atomic import write_atomically
 from concurtrace.rundir.processes import FOLDER, RegisteredProcess, missing_files, read_processes
 from concurtrace.units import count_text, time_text
+
+if TYPE_CHECKING:
+    from concurtrace.instruments._files import Document
 
 FILE_NAME = "timeline.json"
 SUMMARY_NAME = "timeline-summary.json"

@@ -1,8 +1,8 @@
 """Use of every core over time, and what the target has of it, with psutil.
 
 A sampler in the launcher reads the busy time of every core and the CPU time and threads of every
-process of the target. A probe in each Python process reads the process's context switches from
-getrusage(2) when it ends: the kernel counts ended threads there, and nowhere else.
+process of the target. The context switches of each Python process are those that its agent noted
+when it ended.
 """
 
 from __future__ import annotations
@@ -11,20 +11,16 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from concurtrace.instruments import Instrument, Options, Probe, Site
-from concurtrace.instruments._files import write_json
+from concurtrace.instruments import Instrument, Options
 
 if TYPE_CHECKING:
     from concurtrace.instruments._family import Seen
     from concurtrace.instruments._sampling import Line
     from concurtrace.model.recording import Recording
 
-SUFFIX = ".json"
-FORMAT = 1
 _SWITCHES_PER_COST = 400
 _SWITCHES_INTERVAL_NS = 100_000_000
 
@@ -35,16 +31,15 @@ class Cores(Instrument):
     name = "cores"
     summary = "use of every core, threads and context switches of every process (psutil)"
     joins = "light"
+    needs_ends = True
 
     def missing(self) -> str | None:
         """Name the package that is not installed."""
+        from importlib.util import find_spec
+
         if find_spec("psutil") is None:
             return "the package psutil is not installed: pip install psutil"
         return None
-
-    def probe(self, site: Site) -> Probe:
-        """Read the context switches of one process at its end."""
-        return _CoresProbe(site)
 
     @contextmanager
     def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
@@ -60,20 +55,6 @@ class Cores(Instrument):
         from concurtrace.instruments._cores_reading import read
 
         return read(out)
-
-
-class _CoresProbe(Probe):
-    """Reads what the kernel counted for one process over its whole life."""
-
-    def __init__(self, site: Site) -> None:
-        self._file = site.file(SUFFIX)
-
-    def end(self) -> None:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        write_json(
-            self._file,
-            {"format": FORMAT, "voluntary": usage.ru_nvcsw, "involuntary": usage.ru_nivcsw},
-        )
 
 
 class _Sampler:

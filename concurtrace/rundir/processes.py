@@ -20,12 +20,14 @@ class RegisteredProcess:
     """A process as its agent wrote it; ``threads`` maps native thread ids to names.
 
     ``failures`` are the errors of probes inside it, ``stacks`` the Python stacks of all threads
-    when it was told to stop (None if it was not).
+    when it was told to stop (None if it was not), ``switches`` its voluntary and involuntary
+    context switches up to its end (None if it did not come to it).
     """
 
     key: ProcessKey
     threads: Mapping[int, str]
     ended: bool
+    switches: tuple[int, int] | None
     failures: tuple[str, ...]
     stacks: str | None
 
@@ -69,7 +71,7 @@ def _parse(line: str) -> dict[str, Any]:
 def _process(path: Path, entries: list[dict[str, Any]]) -> RegisteredProcess:
     first = entries[0]
     names = [str(entry["process"]) for entry in entries if "process" in entry]
-    end = next((int(entry["at_ns"]) for entry in entries if "ended" in entry), None)
+    end = next((entry for entry in entries if "ended" in entry), None)
     stacks = path.with_suffix(".stacks")
     return RegisteredProcess(
         key=ProcessKey(
@@ -78,10 +80,11 @@ def _process(path: Path, entries: list[dict[str, Any]]) -> RegisteredProcess:
             names[-1],
             str(first["started_by"]),
             int(first["start_ns"]),
-            end,
+            int(end["at_ns"]) if end else None,
         ),
         threads={int(one["tid"]): str(one["thread"]) for one in entries if "tid" in one},
         ended=end is not None,
+        switches=(int(end["voluntary"]), int(end["involuntary"])) if end else None,
         failures=tuple(f"{one['failed']}: {one['error']}" for one in entries if "failed" in one),
         stacks=stacks.read_text("utf-8", "replace") if stacks.exists() else None,
     )

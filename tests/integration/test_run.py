@@ -1,5 +1,7 @@
 """`concurtrace run` leaves the target its input, output, arguments, exit code and `__main__`."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,24 @@ def test_the_users_own_sitecustomize_still_runs(tmp_path: Path) -> None:
         extra={"PYTHONPATH": str(tmp_path / "own")},
     )
     assert done.stdout.splitlines()[0] == "ran []"
+
+
+def test_the_light_pass_imports_next_to_nothing_into_the_target(tmp_path: Path) -> None:
+    # What every process of the target pays: with dataclasses and typing it was twice a start.
+    (tmp_path / "program.py").write_text("import sys; print(' '.join(sys.modules))")
+    plain = subprocess.run(
+        [sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    done = concurtrace(tmp_path, "run", "--quiet", "program.py")
+    more = set(done.stdout.splitlines()[0].split()) - set(plain.stdout.split())
+    assert "concurtrace.launch.agent" in more
+    assert {name for name in more if name.startswith("concurtrace")} == {
+        "concurtrace",
+        "concurtrace.launch",
+        "concurtrace.launch.agent",
+        "concurtrace.on_import",
+    }
+    assert not more & {"typing", "dataclasses", "inspect", "tempfile", "importlib.abc"}
 
 
 def test_a_daemon_of_the_target_is_left_running_and_named(tmp_path: Path) -> None:
