@@ -21,8 +21,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from concurtrace.workloads.crawler import WORKLOAD, _service, pages
-from concurtrace.workloads.crawler._specification import Site
+from concurtrace.workloads import _service
+from concurtrace.workloads._site.specification import Site
+from concurtrace.workloads.crawler import WORKLOAD, pages
 from concurtrace.workloads.crawler.frontier import Frontier
 
 from concurtrace.launch import plan

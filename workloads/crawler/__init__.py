@@ -62,9 +62,9 @@ WORKLOAD = Workload(
 @WORKLOAD.service
 def site(work: Work) -> Iterator[Mapping[str, str]]:
     """Serve the site while the crawl runs."""
-    from ._service import running
+    from .._site import served
 
-    with running(work) as address:
+    with served(work) as address:
         yield {"site": address}
 
 
@@ -115,7 +115,7 @@ def _result(crawl: "Callable[[Work, Table], None]", work: Work) -> Result:
 @WORKLOAD.reference
 def expected(work: Work) -> Result:
     """Take from the site's specification what a crawler must find, without one request."""
-    from ._specification import Site
+    from .._site.specification import Site
 
     specified = Site(work)
     found = (specified.resource(path) for path in specified.paths)

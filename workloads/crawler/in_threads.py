@@ -19,9 +19,9 @@ def crawl(work: Work, table: Table) -> None:
         threading.Thread(target=crew.work_off, name=f"crawler-{number}")
         for number in range(1, work.workers + 1)
     ]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         crew.todo.join()
     except BaseException as error:
         crew.failure = error
@@ -30,7 +30,8 @@ def crawl(work: Work, table: Table) -> None:
         for _ in threads:
             crew.todo.put(None)
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:  # else a Ctrl-C came before it was started
+                thread.join()
     if crew.failure is not None:
         raise crew.failure
 

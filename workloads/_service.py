@@ -1,4 +1,9 @@
-"""Starting and stopping the site's server."""
+"""Start and stop what a workload needs beside it: a program in a process of its own.
+
+The first line of its standard input holds the parameters as JSON; it answers with one line, its
+address as JSON, and works until its standard input ends, which it does at the latest with the
+process that started it.
+"""
 
 import contextlib
 import json
@@ -7,31 +12,31 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO
 
-from concurtrace.workload import ServiceError, Work
+from concurtrace.workload import ServiceError, Value
 
-COMMAND = (sys.executable, "-P", "-m", f"{__package__}._site")
+COMMAND = (sys.executable, "-P", "-m")
 START_S = 60
-"""How long the server may take to start: a fraction of a second, unless the machine is busy."""
+"""How long it may take to start: a fraction of a second, unless the machine is busy."""
 STOP_S = 10
 
 
 @contextlib.contextmanager
-def running(work: Work) -> Iterator[str]:
-    """Run the server around a block and yield its address; ServiceError if it fails."""
+def running(module: str, parameters: Mapping[str, Value]) -> Iterator[str]:
+    """Run a module around a block and yield its address; ServiceError if it fails."""
     with tempfile.TemporaryFile("w+") as messages:
-        server = _start(messages)
+        server = _start(module, messages)
         try:
-            yield _introduce(server, work, messages)
+            yield _introduce(server, parameters, messages)
             if server.poll() is not None:
                 raise ServiceError(_last_words(server, messages))
         finally:
             _stop(server)
 
 
-def _start(messages: IO[str]) -> "subprocess.Popen[str]":
+def _start(module: str, messages: IO[str]) -> "subprocess.Popen[str]":
     # What watches the target must not watch the server.
     environment = {
         name: value
@@ -40,7 +45,7 @@ def _start(messages: IO[str]) -> "subprocess.Popen[str]":
     }
     try:
         return subprocess.Popen(
-            COMMAND,
+            (*COMMAND, module),
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -49,16 +54,18 @@ def _start(messages: IO[str]) -> "subprocess.Popen[str]":
             process_group=0,  # a Ctrl-C on the terminal is not meant for it
         )
     except OSError as error:
-        raise ServiceError(f"the site's server could not be started: {error}") from error
+        raise ServiceError(f"{module} could not be started: {error}") from error
 
 
-def _introduce(server: "subprocess.Popen[str]", work: Work, messages: IO[str]) -> str:
-    """Tell the server what to serve, and learn where it does."""
+def _introduce(
+    server: "subprocess.Popen[str]", parameters: Mapping[str, Value], messages: IO[str]
+) -> str:
+    """Tell it what to do, and learn where it does."""
     assert server.stdin is not None and server.stdout is not None  # noqa: PT018, S101
     with contextlib.suppress(BrokenPipeError):
-        print(json.dumps(dict(work.parameters)), file=server.stdin, flush=True)
+        print(json.dumps(dict(parameters)), file=server.stdin, flush=True)
     if not select.select([server.stdout], [], [], START_S)[0]:
-        raise ServiceError(f"the site's server did not start within {START_S} s")
+        raise ServiceError(f"it did not start within {START_S} s")
     answer = server.stdout.readline()
     if not answer:
         raise ServiceError(_last_words(server, messages))
@@ -70,7 +77,7 @@ def _last_words(server: "subprocess.Popen[str]", messages: IO[str]) -> str:
     messages.seek(0)
     lines = messages.read().strip().splitlines()
     reason = lines[-1] if lines else "it said nothing"
-    return f"the site's server ended with exit code {server.returncode}: {reason}"
+    return f"it ended with exit code {server.returncode}: {reason}"
 
 
 def _stop(server: "subprocess.Popen[str]") -> None:

@@ -1,8 +1,6 @@
 """The site's server: a process of its own, so that serving costs are not the target's.
 
-Started as ``python -P -m concurtrace.workloads.crawler._site``. The first line of its standard
-input holds the parameters as JSON; it answers with one line, the site's address, and serves until
-its standard input ends, which it does at the latest with the process that started it.
+Started by ``_service.running``, which see.
 """
 
 import asyncio
@@ -14,14 +12,17 @@ from aiohttp import web
 
 from concurtrace.workload import Work
 
-from ._specification import Site
+from .specification import Site
 
 BACKLOG = 1024
 """Connections that may wait to be accepted: the workers all start at once."""
 
 
 class Server:
-    """Answers requests; ``/-/requests`` tells how often each path was asked for."""
+    """Answers requests; ``/-/requests`` tells how often each path was asked for.
+
+    Whoever asks for ``/-/stall`` waits for ever: a server that hangs.
+    """
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -31,11 +32,16 @@ class Server:
         """Make the application that the server runs."""
         application = web.Application()
         application.router.add_get("/-/requests", self._tell_requests)
+        application.router.add_get("/-/stall", self._stall)
         application.router.add_get("/{path:.*}", self._answer)
         return application
 
     async def _tell_requests(self, _request: web.Request) -> web.Response:
         return web.json_response(self.requests)
+
+    async def _stall(self, _request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.requests[request.path] += 1
