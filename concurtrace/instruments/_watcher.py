@@ -25,7 +25,7 @@ SHARE = 4
 """The watcher may take one part in so many of what a recording may take on disk."""
 
 SAMPLE_HZ = 200
-_LOAD_HZ = 100
+_LOAD_HZ = 50
 
 
 class Switches(Enum):

@@ -69,7 +69,11 @@ class ProcessFile:
         )
         self._kinds = self._heads["kind"].copy()
         self._kinds[0] = layout.CHUNK_HEADER_KIND
-        self.slots = self._read_slots()
+        slots = self._read_slots()
+        is_rest = (slots["flags"] & layout.T_REST) != 0
+        self.slots = slots[~is_rest]
+        self.rest = slots[is_rest]
+        """At most one row: the sums of threads that found no slot, once they have ended."""
         self._span_chunks = self._find_span_chunks()
 
     def _read_slots(self) -> NDArray[Any]:

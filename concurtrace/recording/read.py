@@ -10,6 +10,7 @@ import numpy as np
 
 from concurtrace.errors import RunDataError
 from concurtrace.model.recording import Loss
+from concurtrace.model.states import STATES
 from concurtrace.model.trace import (
     CoreReadings,
     Folds,
@@ -23,7 +24,7 @@ from concurtrace.model.trace import (
     Trace,
     WaitObject,
 )
-from concurtrace.recording import cores, layout, threads
+from concurtrace.recording import cores, layout, threads, totals
 from concurtrace.recording.files import ProcessFile, UnreadableError
 from concurtrace.recording.meta import LocalObject, Meta, read_meta
 from concurtrace.recording.processes import KnownProcess, Life, assemble
@@ -215,8 +216,10 @@ class _Reader:
         self._gil = not any(one.flags & layout.H_FREE_THREADED for one in headers)
         lowest = min((one.min_span_ns for one in headers), default=0)
         self.thresholds = lowest, max((one.now_min_span_ns for one in headers), default=0)
-        for header in headers:
-            self.losses += _losses_of(header)
+        for file in self.files:
+            self.losses += _losses_of(file.header)
+            if file.header.lost_threads:
+                self.losses.append(_lost_threads(file))
         if self.shared.lost_rows > 0:
             self.losses.append(Loss(f"{self.shared.lost_rows} processes", "the table was full"))
 
@@ -259,14 +262,26 @@ def _losses_of(header: Any) -> list[Loss]:
         found.append(Loss(f"single spans of {who}", "its file could not grow: totals are exact"))
     if header.flags & layout.H_BUDGET_USED:
         found.append(Loss(f"single spans of {who}", "the size limit was reached: totals are exact"))
-    if header.lost_threads:
-        found.append(Loss(f"{header.lost_threads} threads of {who}", "the file had no room"))
     if header.lost_stacks:
         found.append(Loss(f"{header.lost_stacks} Python stacks of {who}", "the table was full"))
     if header.lost_objects:
         what = f"{header.lost_objects} locks or descriptors of {who}"
         found.append(Loss(what, "the table was full"))
     return found
+
+
+def _lost_threads(file: ProcessFile) -> Loss:
+    """Tell of the threads that found no slot what is known: the sums of those that ended."""
+    what = f"{file.header.lost_threads} threads of process {file.header.pid}"
+    sums = [totals.all_of(slot) for slot in file.rest]
+    told = [
+        f"{state.name} {time_text(int(ns))}"
+        for one in sums
+        for state, ns in zip(STATES, one.ns, strict=True)
+        if ns
+    ]
+    known = f"; those that ended were, together: {', '.join(told)}" if told else ""
+    return Loss(what, f"the file had no room for each{known}")
 
 
 def _last_seen_ns(file: ProcessFile) -> int:

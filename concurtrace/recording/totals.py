@@ -34,13 +34,22 @@ def sums_of(spans: Spans) -> Sums:
 
 def folded_of(slot: Any) -> Sums:
     """Read from a thread slot what was folded."""
+    return _sums_in(slot, "folded_ns", "folded_count")
+
+
+def all_of(slot: Any) -> Sums:
+    """Read from a thread slot all that was recorded, whether it was folded or stored."""
+    return _sums_in(slot, "total_ns", "count")
+
+
+def _sums_in(slot: Any, ns_field: str, count_field: str) -> Sums:
     size = len(STATES)
     codes = layout.STATE_CODES[: layout.STATE_COUNT]
     ns, count = np.zeros(size, np.int64), np.zeros(size, np.int64)
     # Far above any real figure, far below where adding up overflows.
     limit = np.uint64(1 << 56)
-    np.add.at(ns, codes, np.minimum(slot["states"]["folded_ns"], limit).astype(np.int64))
-    np.add.at(count, codes, np.minimum(slot["states"]["folded_count"], limit).astype(np.int64))
+    np.add.at(ns, codes, np.minimum(slot["states"][ns_field], limit).astype(np.int64))
+    np.add.at(count, codes, np.minimum(slot["states"][count_field], limit).astype(np.int64))
     return Sums(ns, count)
 
 

@@ -371,6 +371,23 @@ def test_what_the_recorder_gave_up_is_a_loss(tmp_path: Path) -> None:
     assert trace.min_span_ns == (1000, 64_000)
 
 
+def test_threads_without_a_slot_are_a_sum_and_no_thread(tmp_path: Path) -> None:
+    made = ProcessFile(10, lost_threads=3)
+    made.thread(10).span(writer.RUNNING, MS).end()
+    made.thread(0, flags=layout.T_USED | layout.T_REST)
+    made.folded(writer.RUNNING, 5 * MS).folded(writer.GIL_WAIT, 7 * MS, told=False)
+    made.write(tmp_path)
+    trace = read_trace(tmp_path)
+    check(trace)
+    assert [one.tid for one in trace.threads] == [10]
+    (loss,) = trace.losses
+    assert loss.what == "3 threads of process 10"
+    assert loss.reason == (
+        "the file had no room for each;"
+        " those that ended were, together: RUNNING 5.00 ms, GIL_WAIT 7.00 ms"
+    )
+
+
 def test_a_short_wait_for_a_thread_to_end_is_told_by_its_lock(tmp_path: Path) -> None:
     made = ProcessFile(10)
     stack = made.frames(1, ("/usr/lib/python3.11/threading.py", "Thread._set_tstate_lock", 1020))
