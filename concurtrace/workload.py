@@ -135,6 +135,7 @@ class Result:
 
 ModeFunction = Callable[[Work], Result]
 ServiceFunction = Callable[[Work], Iterator[Mapping[str, str]]]
+Requirement = Callable[[], str | None]
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ class Workload:
         self._default_mode = default_mode
         self._service: ServiceFunction | None = None
         self._reference: ModeFunction | None = None
+        self._requirement: Requirement | None = None
 
     def mode(
         self,
@@ -223,6 +225,15 @@ class Workload:
         """Mark a function that works out the right result by another way than any mode."""
         self._reference = function
         return function
+
+    def requirement(self, function: Requirement) -> Requirement:
+        """Mark a function that says what the machine lacks for the work, and how to get it."""
+        self._requirement = function
+        return function
+
+    def missing(self) -> str | None:
+        """Say in a sentence why this workload can't run here; None if it can."""
+        return self._requirement() if self._requirement is not None else None
 
     @property
     def default_mode(self) -> str:

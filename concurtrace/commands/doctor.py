@@ -1,7 +1,9 @@
 """``concurtrace doctor``: what works on this machine, what does not, and why."""
 
-import importlib.util
+import re
 import sys
+from importlib import metadata
+from importlib.util import find_spec
 
 import click
 
@@ -11,6 +13,9 @@ from concurtrace.launch import describe
 from concurtrace.launch.plan import load_workload
 from concurtrace.rundir.manifest import structure_environment
 from concurtrace.units import size_text
+
+_REQUIREMENT = re.compile(r"""(?P<package>[\w.-]+).*;\s*extra\s*==\s*["'](?P<extra>[^"']+)["']""")
+_FOR_DEVELOPERS = ("test", "lint", "dev")
 
 
 @click.command()
@@ -42,15 +47,43 @@ def command() -> None:
         instrument = discovery.load(Kind.INSTRUMENT, name).INSTRUMENT
         reason = instrument.missing()
         click.echo(f"  {name}: {'works' if reason is None else 'does not work: ' + reason}")
+    click.echo("Extras:")
+    for extra, absent in extras().items():
+        click.echo(f"  {extra}: {_missing_text(extra, absent)}")
     click.echo("Workloads:")
-    for name in discovery.modules(Kind.WORKLOAD):
-        click.echo(f"  {name}: {_missing_packages(name) or 'all modes'}")
+    lacking = {name: why for name in discovery.modules(Kind.WORKLOAD) if (why := _lacking(name))}
+    for name, why in lacking.items():
+        click.echo(f"  {name}: {why}")
+    whole = len(discovery.modules(Kind.WORKLOAD)) - len(lacking)
+    click.echo(f"  {'the other ' if lacking else ''}{whole}: all modes")
 
 
-def _missing_packages(name: str) -> str:
-    lines = []
-    for mode in load_workload(name).modes.values():
-        absent = [one for one in mode.imports if importlib.util.find_spec(one) is None]
+def extras() -> dict[str, list[str]]:
+    """List the extras that workloads need, each with its packages that are not installed."""
+    found: dict[str, list[str]] = {}
+    for requirement in metadata.requires("concurtrace") or ():
+        match = _REQUIREMENT.match(requirement)
+        if match is None or match["extra"] in _FOR_DEVELOPERS:
+            continue
+        absent = found.setdefault(match["extra"], [])
+        try:
+            metadata.version(match["package"])
+        except metadata.PackageNotFoundError:
+            absent.append(match["package"])
+    return found
+
+
+def _missing_text(extra: str, absent: list[str]) -> str:
+    if not absent:
+        return "installed"
+    return f'lacks {", ".join(absent)}: pip install "concurtrace[{extra}]"'
+
+
+def _lacking(name: str) -> str:
+    workload = load_workload(name)
+    lines = [lacking] if (lacking := workload.missing()) else []
+    for mode in workload.modes.values():
+        absent = [one for one in mode.imports if find_spec(one.partition(".")[0]) is None]
         if absent:
             lines.append(f"{mode.name} needs {', '.join(absent)}: pip install {mode.install_hint}")
     return "; ".join(lines)

@@ -22,13 +22,19 @@ _KINDS = {
 @click.command("list")
 @click.argument("what", default="workloads")
 @click.argument("name", required=False)
-def command(what: str, name: str | None) -> None:
+@click.option(
+    "--course",
+    type=click.Choice(["a", "b"]),
+    help="Workloads of one course: a, Learning Concurrency in Python; b, Concurrent Programming.",
+)
+def command(what: str, name: str | None, course: str | None) -> None:
     """List workloads, instruments, rules, renderers or runs; with a NAME, one in full.
 
     \b
     Examples:
       concurtrace list
       concurtrace list workloads crawler
+      concurtrace list --course b
       concurtrace list runs
     """
     if what == "runs":
@@ -40,13 +46,21 @@ def command(what: str, name: str | None) -> None:
     if name is not None:
         _show_one(_KINDS[what], name)
         return
-    names = discovery.modules(_KINDS[what])
+    names = [one for one in discovery.modules(_KINDS[what]) if _is_of(what, one, course)]
     width = max(map(len, names), default=0)
     for one in names:
         click.echo(f"{one:<{width}}  {_first_line(_KINDS[what], one)}")
         if what == "workloads":
             for line in _summary(load_workload(one)):
                 click.echo(f"{'':<{width}}  {line}")
+
+
+def _is_of(what: str, name: str, course: str | None) -> bool:
+    if course is None:
+        return True
+    if what != "workloads":
+        raise UsageError("--course is for the list of workloads.")
+    return any(lesson.startswith(course.upper()) for lesson in load_workload(name).lessons)
 
 
 def _first_line(kind: Kind, name: str) -> str:

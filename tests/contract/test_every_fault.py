@@ -118,10 +118,11 @@ def ended(
 
 
 def missing(case: Case) -> str:
-    """Name the package that this case needs and that is not installed; else nothing."""
+    """Say what this case needs that is not there; else nothing."""
     mode = WORKLOADS[case.workload].modes[case.mode]
     tops = {one.partition(".")[0] for one in mode.imports} if mode.extra else set()
-    return next((one for one in sorted(tops) if find_spec(one) is None), "")
+    absent = next((one for one in sorted(tops) if find_spec(one) is None), "")
+    return f"{absent} is not installed" if absent else WORKLOADS[case.workload].missing() or ""
 
 
 def run(case: Case, folder: Path) -> Ended:
@@ -161,7 +162,7 @@ def until_ended_or_hanging(child: "subprocess.Popen[bytes]") -> bool:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_does_what_it_declares(case: Case, ended: Callable[[Case], Ended]) -> None:
     if missing(case):
-        pytest.skip(f"{missing(case)} is not installed")
+        pytest.skip(missing(case))
     how = ended(case)
     assert outcome(case, how) is case.fault.outcome, how.stderr
     if how.hangs:

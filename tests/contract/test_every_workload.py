@@ -71,6 +71,8 @@ def pair(request: pytest.FixtureRequest) -> tuple[str, Mode]:
     for package in mode.imports:
         if mode.extra and importlib.util.find_spec(package.partition(".")[0]) is None:
             pytest.skip(f"{package} is not installed")
+    if lacking := WORKLOADS[name].missing():
+        pytest.skip(lacking)
     return name, mode
 
 

@@ -106,6 +106,7 @@ def test_doctor_and_lists_work_everywhere(tmp_path: Path) -> None:
     for arguments in (
         ("doctor",),
         ("list",),
+        ("list", "--course", "b"),
         ("list", "instruments"),
         ("list", "renderers"),
         ("list", "rules"),
@@ -118,7 +119,7 @@ def test_doctor_and_lists_work_everywhere(tmp_path: Path) -> None:
 
 
 def test_every_command_has_an_example(tmp_path: Path) -> None:
-    for name in ("profile", "run", "show", "list", "doctor"):
+    for name in ("profile", "run", "show", "list", "doctor", "stress", "bench"):
         done = concurtrace(tmp_path, name, "--help")
         assert done.returncode == 0
         assert f"concurtrace {name}" in done.stdout.partition("Example")[2]
