@@ -296,13 +296,25 @@ static inline bool forgets(void) { return ct.mode == CT_MODE_PYTHON && !ct_self.
 
 CT_EXPORT int close(int fd)
 {
+    struct ct_self *self = NULL;
     if (forgets()) {
-        struct ct_self *self = ct_enter();
+        self = ct_enter();
         if (self != NULL)
             ct_fd_closing(fd);
         ct_fd_forget(fd);
     }
-    return CT_REAL(close)(fd);
+    /* The last one of a deleted file frees its blocks, that of a socket may linger. */
+    if (self != NULL)
+        ct_call_begin(self, CT_IO_WAIT, CT_R_FILE);
+    int result = CT_REAL(close)(fd);
+    if (self != NULL) {
+        int saved = errno;
+        ct_call_done(self);
+        struct ct_detail detail = {.flags = result < 0 ? CT_F_FAILED : 0};
+        ct_call_end(self, &detail);
+        errno = saved;
+    }
+    return result;
 }
 
 CT_EXPORT int close_range(unsigned from, unsigned to, int flags)

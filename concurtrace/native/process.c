@@ -62,6 +62,25 @@ static void after_fork_child(void)
         ct_fork_child();
 }
 
+/* Until its child has executed something the thread is asleep, as a rule with the GIL. */
+static void begin_start(struct ct_self *self)
+{
+    if (self == NULL)
+        return;
+    ct_call_begin(self, CT_CHILD_WAIT, CT_R_NONE);
+    self->starting = true;
+}
+
+static void end_start(struct ct_self *self, bool failed)
+{
+    if (self == NULL)
+        return;
+    struct ct_detail detail = {.flags = failed ? CT_F_FAILED : 0};
+    self->starting = false;
+    ct_call_done(self);
+    ct_call_end(self, &detail);
+}
+
 /* ---- vfork: the child borrows our memory, thread-local storage included, until it executes something ---- */
 
 __attribute__((used)) void ct_vfork_before(void)
@@ -71,6 +90,7 @@ __attribute__((used)) void ct_vfork_before(void)
         return;
     int saved = errno;
     self->fork_row = new_row(self, CT_START_VFORK_EXEC);
+    begin_start(ct_enter());
     self->in_vfork = true;
     errno = saved;
 }
@@ -82,6 +102,7 @@ __attribute__((used)) long ct_vfork_after(long result)
     if (ct.mode != CT_MODE_OFF) {
         self->in_vfork = false;
         self->fork_row = 0;
+        end_start(self->starting ? self : NULL, result < 0);
         if (process != NULL && result > 0)
             __atomic_store_n(&process->pid, (uint32_t)result, __ATOMIC_RELEASE);
         else if (process != NULL)
@@ -213,9 +234,12 @@ static void spawned(uint32_t row, int result, pid_t pid, char *const argv[])
     int saved = errno;                                                           \
     uint32_t row = new_row(self, CT_START_POSIX_SPAWN);                          \
     pid_t pid = 0;                                                               \
+    struct ct_self *starting = ct_enter();                                       \
+    begin_start(starting);                                                       \
     errno = saved;                                                               \
     int result = CT_REAL(name)(&pid, f, a, t, v, e);                             \
     saved = errno;                                                               \
+    end_start(starting, result != 0);                                            \
     spawned(row, result, pid, v);                                                \
     if (p != NULL && result == 0)                                                \
         *p = pid;                                                                \

@@ -31,6 +31,7 @@ struct ct_self {
     bool busy;                 /* inside a wrapper or the recorder: pass on */
     bool dead;                 /* its slot is closed */
     bool in_vfork;             /* a vfork child runs on our memory */
+    bool starting;             /* asleep until a child has executed something */
     bool gil_held;
     bool named;                /* its PyThreadState and name are in the slot */
     uint8_t state, reason;

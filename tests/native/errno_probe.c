@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,5 +49,9 @@ __attribute__((visibility("default"))) int errno_kept(void)
     KEEPS(24, close(pair[0]));
     KEEPS(25, close(pair[1]));
     SETS(26, open("/nonexistent/file", O_RDONLY), ENOENT);
+    SETS(27, mkdir("/", 0700), EEXIST);
+    SETS(28, rmdir("/nonexistent/folder"), ENOENT);
+    SETS(29, unlink("/nonexistent/file"), ENOENT);
+    SETS(30, rename("/nonexistent/file", "/nonexistent/other"), ENOENT);
     return 0;
 }

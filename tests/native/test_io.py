@@ -219,3 +219,24 @@ def test_files_sleeps_and_names_are_told(bench: Bench) -> None:
     texts = {root.objects[s.object].text for s in main.of("IO_WAIT") if s.object}
     assert any(text.endswith("/data.bin") for text in texts)
     assert main.states["SLEEP"].count == 3
+
+
+def test_the_names_of_files_are_changed_in_input_and_output(bench: Bench) -> None:
+    recording = bench.record(
+        """
+        import os, tempfile
+        where = tempfile.mkdtemp()
+        os.chdir(where)
+        def waits():
+            os.mkdir("a"); os.rename("a", "b"); os.rmdir("b")
+            os.close(os.open("c", os.O_CREAT | os.O_WRONLY)); os.link("c", "d"); os.truncate("c", 9)
+            os.unlink("c"); os.unlink("d"); os.rmdir(where)
+        waits()
+        """
+    )
+    root = recording.root()
+    waits = root.thread("MainThread").of("IO_WAIT")
+    tops = [root.stack(span.stack)[0] for span in waits if span.stack]
+    lines = [frame.line for frame in tops if frame.function == "waits"]
+    first = min(lines)
+    assert [lines.count(first + number) for number in range(3)] == [3, 4, 3]

@@ -67,6 +67,27 @@ def test_programs_that_are_not_python_leave_a_row_and_no_file(bench: Bench) -> N
     assert all(row.reaped for row in (shell, true, sleep))
 
 
+def test_who_starts_a_program_sleeps_until_it_runs(bench: Bench) -> None:
+    recording = bench.record(
+        """
+        import os, subprocess, time
+        time.sleep(0)  # the GIL is known from here on
+        for _ in range(3):
+            subprocess.Popen(["/bin/true"]).wait()
+        os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+        """
+    )
+    main = recording.root().thread("MainThread")
+    rows = sorted(children(recording), key=lambda row: row.fork_ns)
+    assert [row.start_method for row in rows] == ["vfork+exec"] * 3 + ["posix_spawn"]
+    for row in rows[:3]:
+        # Python lets go of the GIL for vfork, and not for posix_spawn.
+        assert [s for s in main.of("CHILD_WAIT") if s.start_ns <= row.exec_ns <= s.end_ns]
+    asleep = [span for span in main.of("GIL_BLOCKED") if span.reason == "child"]
+    assert len(asleep) == 1
+    assert rows[3].fork_ns <= asleep[0].end_ns
+
+
 def test_a_command_that_does_not_exist_was_never_executed(bench: Bench) -> None:
     recording = bench.record(
         """
