@@ -52,6 +52,7 @@ def load(folder: Path) -> Report:
         states=_states(found, recording),
         verdict=diagnosis.verdict,
         critical_path=diagnosis.critical_path,
+        predictions=diagnosis.predictions,
     )
 
 

@@ -4,7 +4,7 @@ import textwrap
 
 from concurtrace.model.report import Report, Severity
 
-from ._findings import shown, stories, where
+from ._findings import prediction, shown, stories, where
 
 _COLUMNS = 100
 _SHOWN = 4
@@ -24,6 +24,8 @@ def diagnosis(report: Report) -> list[str]:
         lines += [f"      at {place}" for place in where(report, one)[:_PLACES]]
         if one.severity is Severity.WARNING and one.remedy:
             lines += _wrapped(f"try: {shown(one.remedy)}", "      ", "      ")
+        if one.prediction is not None:
+            lines += _wrapped(shown(f"predicted: {prediction(one.prediction)}"), "      ", "      ")
         if one.also:
             lines += _wrapped(f"the same story: {', '.join(one.also)}", "      ", "      ")
     if len(told) > _SHOWN:

@@ -7,7 +7,7 @@ from concurtrace.model.report import Finding, Prediction, Report, Severity
 from concurtrace.units import count_text, share_text, significant, time_text
 
 from ._places import Places
-from ._text import printable, without_home
+from ._text import told
 
 SIGNS = {
     Severity.WARNING: "▲",
@@ -53,7 +53,7 @@ def others(report: Report) -> tuple[Finding, ...]:
 
 def shown(text: str) -> str:
     """Make a sentence of a finding fit to be shown."""
-    return printable(without_home(text))
+    return told(text)
 
 
 def where(report: Report, finding: Finding) -> tuple[str, ...]:
@@ -96,8 +96,18 @@ def _value(key: str, value: float | str) -> str:
 
 def prediction(one: Prediction) -> str:
     """Write a prediction with its range and how far the model is off."""
+    return f"{predicted(one)}, if {'; '.join(one.assumptions)}"
+
+
+def predicted(one: Prediction) -> str:
+    """Write a prediction without what it assumes."""
     return (
-        f"{one.what_if}: {significant(one.speedup)} times as fast"
+        f"{one.what_if}: {times_text(one.speedup)} as fast"
         f" ({significant(one.low)} to {significant(one.high)}; the model replays the measured run"
-        f" {share_text(abs(one.model_error))} off), if {'; '.join(one.assumptions)}"
+        f" {share_text(abs(one.model_error))} off)"
     )
+
+
+def times_text(factor: float) -> str:
+    """Write a factor: ``1.86 times``."""
+    return f"{significant(factor)} times"

@@ -56,6 +56,7 @@ def document(report: Report) -> Object:
         "critical_path": _critical_path(report),
         "verdict": report.verdict,
         "findings": [_finding(one) for one in report.findings],
+        "predictions": [asdict(one) for one in report.predictions],
         "hot": _hot(report),
         "tables": [asdict(one) for one in recording.tables],
         "artifacts": [asdict(one) for one in report.artifacts],

@@ -20,6 +20,7 @@ from concurtrace.analysis.critical_path import (
     ns_by_state,
 )
 from concurtrace.analysis.places import Places
+from concurtrace.analysis.unchanged import Replayed, replay_unchanged
 from concurtrace.analysis.window import clip
 from concurtrace.model.recording import Recording
 from concurtrace.model.run import Environment, Execution, Pass, Target
@@ -106,6 +107,17 @@ class Case:
     def handed_on_ns(self) -> Times:
         """For every object, how long its holder kept the critical path while others waited."""
         return handed_on_ns(self.trace, self.path)
+
+    @cached_property
+    def replayed(self) -> Replayed | None:
+        """The work, replayed as it was: what predictions start from."""
+        return replay_unchanged(self.trace, self.cores, self.switch_interval_ns)
+
+    @property
+    def workers_wanted(self) -> int:
+        """How many workers the target was told to use; as many as cores where it was not."""
+        given = self.target.parameters.get("workers") if self.target else None
+        return given if isinstance(given, int) else max(1, int(self.cores))
 
     @cached_property
     def locks(self) -> tuple[ContendedLock, ...]:

@@ -10,9 +10,10 @@ from concurtrace import discovery
 from concurtrace.analysis.critical_path import path_steps
 from concurtrace.diagnosis import Answer, Part, Rule
 from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.prediction.chosen import prediction_for, predictions
 from concurtrace.diagnosis.verdict import verdict
 from concurtrace.discovery import Kind
-from concurtrace.model.report import Finding, PathStep, Severity
+from concurtrace.model.report import Finding, PathStep, Prediction, Severity
 
 _ORDER = (
     Severity.WARNING,
@@ -39,13 +40,14 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     verdict: str
     critical_path: tuple[PathStep, ...] | None
+    predictions: tuple[Prediction, ...] = ()
 
 
 def judge(case: Case) -> Diagnosis:
     """Judge a run by every rule and sum it up."""
     findings = diagnose(case)
     steps = path_steps(case.trace, case.path) if len(case.trace.spans) else None
-    return Diagnosis(findings, verdict(case, findings), steps)
+    return Diagnosis(findings, verdict(case, findings), steps, predictions(case))
 
 
 def load_rules() -> tuple[Rule, ...]:
@@ -60,7 +62,7 @@ def diagnose(case: Case, rules: Iterable[Rule] | None = None) -> tuple[Finding, 
     said = [_Said(rule, one) for rule in rules or load_rules() for one in ask(rule, case)]
     findings: list[Finding] = []
     for story in _stories([one for one in said if one.answer.severity in _HELD_BACK]):
-        findings.extend(_tell(story))
+        findings.extend(_tell(case, story))
     findings += [
         _finding(one.rule, one.answer) for one in said if one.answer.severity not in _HELD_BACK
     ]
@@ -130,10 +132,13 @@ def _rank(story: list[_Said]) -> tuple[int, int, str]:
     return _HELD_BACK.index(head.answer.severity), -gain, head.rule.id
 
 
-def _tell(story: list[_Said]) -> list[Finding]:
+def _tell(case: Case, story: list[_Said]) -> list[Finding]:
     """Make the findings of a story: its parts inform, for only its head is to be acted on."""
     first, *rest = story
     head = _finding(first.rule, first.answer)
+    if head.prediction is None:
+        foretold = prediction_for(case, first.rule.id, first.answer)
+        head = replace(head, prediction=foretold)
     others = tuple(dict.fromkeys(one.rule.id for one in rest if one.rule.id != head.rule))
     gain = max(one.answer.gain_ns for one in story)
     parts = [

@@ -298,6 +298,7 @@ class Report:
     states: StatesReport | None = None
     verdict: str = ""
     critical_path: tuple[PathStep, ...] | None = None
+    predictions: tuple[Prediction, ...] = ()
 
     def find_pass(self, name: str) -> Pass | None:
         """Return a pass by name, or None."""

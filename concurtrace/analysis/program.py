@@ -1,0 +1,267 @@
+"""Turn a trace into what its threads want: a program that can be replayed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concurtrace.analysis.concurrency import READY, WORKING, Steps
+from concurtrace.analysis.replay import START, Does, Program, Rules, Step, Worker
+from concurtrace.model.states import STATES, State
+from concurtrace.model.trace import CoreSource, SpanFlag, Thread, Trace
+
+LONGEST = 150_000
+"""Spans: a longer trace takes seconds for each replay, and would hardly be predicted better."""
+_BRIEF_NS = 20_000
+"""A call without the GIL that is shorter ends before a waiter has woken up: as if it kept it."""
+_WAKES = (State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT, State.IO_WAIT)
+_KEPT_FROM = (State.RUNNABLE, State.GIL_WAIT, State.STARTING)
+"""What a thread is kept by: the replay decides anew how long."""
+_DOES = {
+    **dict.fromkeys(STATES, Does.DELAY),
+    State.RUNNING: Does.PYTHON,
+    State.RUNNING_NOGIL: Does.NATIVE,
+    State.GIL_BLOCKED: Does.KEEPS_GIL,
+}
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A moment of a thread at which it lets another go on, or begins to wait for one."""
+
+    at_ns: int
+    edge: int
+
+
+def program(trace: Trace, cores: float) -> Program | None:
+    """Make the program of a trace; None where there is nothing to replay, or too much."""
+    if not 0 < len(trace.spans) <= LONGEST:
+        return None
+    rows = [row for row, one in enumerate(trace.threads) if one.lifetime_ns > 0]
+    last = _last(trace, rows)
+    if last is None:
+        return None
+    edges, kept = _Edges(trace), _kept_by_others(trace, cores)
+    workers = tuple(
+        Worker(row, trace.threads[row].process, _Steps(trace, row, edges, kept).made())
+        for row in rows
+    )
+    return Program(workers, rows.index(last))
+
+
+def rules_of(trace: Trace, cores: float, switch_interval_ns: int) -> Rules:
+    """Say under which rules a trace was made: the load of other programs is taken from it."""
+    return Rules(cores, _others(trace, cores), trace.gil, switch_interval_ns)
+
+
+def _last(trace: Trace, rows: list[int]) -> int | None:
+    """The main thread of the first process, else the thread that ended last."""
+    threads = trace.threads
+    main = [
+        row
+        for row in rows
+        if threads[row].is_main and trace.processes[threads[row].process].parent is None
+    ]
+    return max(main or rows, key=lambda row: threads[row].end_ns, default=None)
+
+
+def _others(trace: Trace, cores: float) -> float:
+    """Fit how many threads of other programs wanted a core too, so that the CPU time comes out.
+
+    With n threads of the target and k of others, fair cores give the target P * n / (n + k).
+    """
+    if trace.core_source is CoreSource.NONE:
+        return 0.0
+    wants = trace.spans.in_state(*READY) & ~_without_gil(trace)
+    wanting = Steps.during(trace, wants).time_at()
+    had = sum(one.ns(*WORKING) for one in trace.threads)
+    many = np.arange(len(wanting))
+
+    def given(others: float) -> float:
+        per = np.minimum(1.0, cores / np.maximum(many + others, 1e-9))
+        return float((wanting * many * per).sum())
+
+    low, high = 0.0, 64.0
+    if given(low) <= had:
+        return low
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if given(middle) > had else (low, middle)
+    return low
+
+
+def _without_gil(trace: Trace) -> NDArray[np.bool_]:
+    """Select waits for a core that keep nobody else: without the GIL where there is one."""
+    spans = trace.spans
+    ready = spans.in_state(State.RUNNABLE)
+    return ready & ((spans.flags & SpanFlag.GIL_HELD) == 0) if trace.gil else ready & False
+
+
+def _kept_by_others(trace: Trace, cores: float) -> dict[int, int]:
+    """Measure how long waits for a core without the GIL lasted while the target left one free.
+
+    Others had it. Where the thread went on to wait for the GIL, it lost nothing by it.
+    """
+    spans, rows = trace.spans, trace.span_threads
+    alone = _without_gil(trace)
+    then = np.zeros(len(spans), bool)
+    then[:-1] = spans.in_state(State.GIL_WAIT, State.RUNNABLE)[1:] & (rows[1:] == rows[:-1])
+    found = np.flatnonzero(alone & ~then)
+    start, end = spans.start_ns[found], spans.end_ns[found]
+    working = Steps.during(trace, spans.in_state(*WORKING))
+    free = sum(working.inside(many, start, end) for many in range(max(1, int(cores))))
+    return dict(zip(found.tolist(), np.asarray(free, np.int64).tolist(), strict=True))
+
+
+class _Edges:
+    """Who lets whom go on: the waits that another thread ended, and the starts of threads."""
+
+    def __init__(self, trace: Trace) -> None:
+        spans = trace.spans
+        self._objects = spans.object
+        waits = np.flatnonzero(
+            spans.in_state(*_WAKES) & (spans.waker != 0) & ((spans.flags & SpanFlag.TIMED_OUT) == 0)
+        )
+        towards = trace.rows_of(spans.waker[waits], spans.end_ns[waits])
+        good = (towards >= 0) & (towards != trace.span_threads[waits])
+        self.of_span: dict[int, int] = {}
+        self.signals: dict[int, list[_Point]] = defaultdict(list)
+        for span, row in zip(waits[good].tolist(), towards[good].tolist(), strict=True):
+            self.of_span[span] = span
+            self.signals[row].append(_Point(int(spans.end_ns[span]), span))
+        self.starts: dict[int, int] = {}
+        for row, thread in enumerate(trace.threads):
+            creator = _creator(trace, row)
+            if creator is not None and thread.lifetime_ns > 0 and thread.start_ns > trace.start_ns:
+                self.starts[row] = edge = len(spans) + row
+                self.signals[creator].append(_Point(thread.start_ns, edge))
+        for points in self.signals.values():
+            points.sort(key=lambda one: one.at_ns)
+
+    def object_of(self, edge: int) -> int:
+        """Return what an edge is about: a row of ``Trace.objects``, or START."""
+        return START if edge >= len(self._objects) else int(self._objects[edge])
+
+
+def _creator(trace: Trace, row: int) -> int | None:
+    thread = trace.threads[row]
+    process = trace.processes[thread.process]
+    tid = (process.creator_tid or process.parent_pid) if thread.is_main else thread.creator_tid
+    found = trace.rows_of(np.array([tid], np.uint32), np.array([thread.start_ns], np.int64))
+    return int(found[0]) if found[0] >= 0 and found[0] != row else None
+
+
+class _Steps:
+    """The steps of one thread under construction."""
+
+    def __init__(self, trace: Trace, row: int, edges: _Edges, kept: Mapping[int, int]) -> None:
+        self._trace, self._row, self._edges, self._kept = trace, row, edges, kept
+        self._thread: Thread = trace.threads[row]
+        self._signals = edges.signals.get(row, [])
+        self._signalled = 0
+        self._made: list[Step] = []
+        self._on_core = _on_core_share(trace, self._thread)
+
+    def made(self) -> tuple[Step, ...]:
+        thread, spans = self._thread, self._trace.spans_of(self._thread)
+        if self._row in self._edges.starts:
+            self._add(Step(Does.WAIT, edge=self._edges.starts[self._row], object=START))
+        elif thread.start_ns > self._trace.start_ns:
+            self._add(Step(Does.DELAY, thread.start_ns - self._trace.start_ns))
+        now = thread.start_ns
+        rows = zip(
+            range(thread.first, thread.last),
+            spans.start_ns.tolist(),
+            spans.end_ns.tolist(),
+            spans.state.tolist(),
+            spans.object.tolist(),
+            strict=True,
+        )
+        for span, start, end, code, thing in rows:
+            self._gap(now, start)
+            self._span(span, start, end, STATES[code], thing)
+            now = end
+        self._gap(now, thread.end_ns)
+        self._signal_until(None)
+        return tuple(self._made)
+
+    def _span(self, span: int, start: int, end: int, state: State, thing: int) -> None:
+        self._signal_until(start)
+        if state in _KEPT_FROM:
+            self._signal_until(end)
+            if self._kept.get(span, 0) > 0:
+                self._add(Step(Does.DELAY, self._kept[span]))
+            return
+        edge = self._edges.of_span.get(span)
+        if edge is not None:
+            # Who it wakes up it has woken before it fell asleep itself.
+            self._signal_until(end)
+            self._add(Step(Does.WAIT, edge=edge, object=thing))
+            return
+        does = _DOES[state]
+        if state is State.RUNNING_NOGIL and end - start < _BRIEF_NS:
+            does = Does.PYTHON
+        if does in (Does.DELAY, Does.KEEPS_GIL):
+            self._signal_until(end)
+            self._add(Step(does, end - start, object=thing))
+            return
+        while self._signalled < len(self._signals) and self._signals[self._signalled].at_ns < end:
+            at = max(start, self._signals[self._signalled].at_ns)
+            self._work(does, at - start)
+            start = at
+            self._signal_until(at + 1)
+        self._work(does, end - start)
+
+    def _gap(self, start: int, end: int) -> None:
+        """Lay out what was folded: the sums of a window, divided as its spans were."""
+        if end - start <= 0:
+            return
+        for state, share in self._folded(start, end):
+            ns = round((end - start) * share)
+            if state in WORKING:
+                self._work(_DOES[state], ns)
+            elif state not in (*_KEPT_FROM, State.LOCK_WAIT):
+                self._add(Step(_DOES[state], ns))
+
+    def _folded(self, start: int, end: int) -> list[tuple[State, float]]:
+        folds = self._trace.folds
+        mine = (folds.thread == self._row) & (folds.start_ns < end) & (folds.end_ns > start)
+        sums = np.bincount(folds.state[mine], folds.ns[mine], len(STATES))
+        whole = float(sums.sum())
+        if not whole:
+            return []
+        return [(STATES[code], float(sums[code]) / whole) for code in np.flatnonzero(sums).tolist()]
+
+    def _work(self, does: Does, ns: int) -> None:
+        ns = round(ns * self._on_core)
+        if ns <= 0:
+            return
+        last = self._made[-1] if self._made else None
+        if last is not None and last.does is does:
+            self._made[-1] = last._replace(ns=last.ns + ns)
+        else:
+            self._add(Step(does, ns))
+
+    def _signal_until(self, at_ns: int | None) -> None:
+        signals = self._signals
+        while self._signalled < len(signals) and (
+            at_ns is None or signals[self._signalled].at_ns < at_ns
+        ):
+            edge = signals[self._signalled].edge
+            self._add(Step(Does.SIGNAL, edge=edge, object=self._edges.object_of(edge)))
+            self._signalled += 1
+
+    def _add(self, step: Step) -> None:
+        self._made.append(step)
+
+
+def _on_core_share(trace: Trace, thread: Thread) -> float:
+    """Return the share of a thread's work that it was on a core, where no switch tells."""
+    worked = thread.ns(*WORKING)
+    if trace.core_source is not CoreSource.NONE or thread.cpu_ns is None or not worked:
+        return 1.0
+    return min(1.0, thread.cpu_ns / worked)

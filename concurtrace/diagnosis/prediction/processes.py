@@ -1,0 +1,87 @@
+"""Threads become processes: each has a GIL of its own, has to be started, and shares nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from concurtrace.analysis.replay import START, Does, Program, Step, Worker
+from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
+from concurtrace.diagnosis.prediction.workers import divided
+from concurtrace.model.report import Prediction
+from concurtrace.model.trace import ObjectKind
+
+START_NS = 5_000_000
+"""What its parent computes to fork a process, and that one to come up: 2 ms to 12 ms, measured."""
+MESSAGE_NS = 30_000
+"""What pickling and a pipe cost each side for a small message."""
+LOCK_NS = 250
+"""What taking and leaving a lock between processes costs more than one between threads."""
+UNKNOWN = Guess(1.0, 2.5, 0.3)
+"""By how much these costs may differ from machine to machine and from payload to payload."""
+ASSUMPTIONS = (
+    "the pieces of work change no memory that others read",
+    "what they hand over is small",
+    "processes are forked",
+)
+
+
+def predict_processes(case: Case) -> Prediction | None:
+    """Predict threads, or one thread, as processes; None where that is no change."""
+    base = case.replayed
+    if base is None or any(one.parent is not None for one in case.trace.processes):
+        return None
+    dealt = base.program
+    assumptions: tuple[str, ...] = ASSUMPTIONS
+    if len(dealt.workers) == 1:
+        many = case.workers_wanted
+        split = divided(dealt, many)
+        if split is None:
+            return None
+        dealt = split
+        assumptions = (f"all of the work can be divided among {many}", *ASSUMPTIONS)
+    taken = _acquisitions(case)
+
+    def change(base: Replayed, scale: float) -> Changed:
+        return Changed(in_processes(dealt, scale, taken), base.rules)
+
+    return predict(base, "processes", change, UNKNOWN, assumptions)
+
+
+def in_processes(program: Program, scale: float, acquisitions: int) -> Program:
+    """Give every worker but the first one's thread a process of its own."""
+    moved = [one for place, one in enumerate(program.workers) if place != program.last]
+    work = sum(_python_ns(one) for one in moved)
+    lock_share = acquisitions * LOCK_NS * scale / work if work else 0.0
+    started = {edge for one in moved for edge in _start_edges(one)}
+    workers = []
+    for place, one in enumerate(program.workers):
+        steps: list[Step] = []
+        for step in one.steps:
+            if step.does is Does.SIGNAL and step.edge in started:
+                steps.append(Step(Does.PYTHON, round(START_NS * scale)))
+            elif step.edge >= 0 and step.object != START:
+                steps.append(Step(Does.PYTHON, round(MESSAGE_NS * scale)))
+            if step.does is Does.PYTHON and place != program.last:
+                step = step._replace(ns=round(step.ns * (1 + lock_share)))
+            steps.append(step)
+        process = one.process if place == program.last else -1 - place
+        workers.append(Worker(one.row, process, tuple(steps)))
+    return replace(program, workers=tuple(workers))
+
+
+def _start_edges(worker: Worker) -> list[int]:
+    return [s.edge for s in worker.steps if s.does is Does.WAIT and s.object == START]
+
+
+def _python_ns(worker: Worker) -> int:
+    return sum(step.ns for step in worker.steps if step.does is Does.PYTHON)
+
+
+def _acquisitions(case: Case) -> int:
+    """Count how often locks that threads competed for were taken."""
+    return sum(
+        one.acquisitions
+        for one in case.trace.objects
+        if one.kind is ObjectKind.LOCK and one.contended
+    )

@@ -1,0 +1,81 @@
+"""Processes, or one thread, or one event loop, become threads under one GIL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from concurtrace.analysis.replay import HANDOVER_NS, START, Does, Program, Rules, Step
+from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
+from concurtrace.diagnosis.prediction.workers import divided
+from concurtrace.model.report import Prediction
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import ObjectKind
+
+UNEVEN = Guess(1.0, 1.2, 0.9)
+"""By how much the work may cost more or less in threads: switches on the one hand, nothing to
+pickle on the other."""
+SWITCH = Guess(1.0, 3.0, 0.3)
+"""How many switches of threads each turn of an event loop becomes."""
+
+
+def predict_threads(case: Case) -> Prediction | None:
+    """Predict what is no threads as threads; None where it is."""
+    base = case.replayed
+    if base is None or not case.trace.gil:
+        return None
+    if len({one.process for one in case.workers}) > 1:
+        return predict(base, "threads", _merged, UNEVEN, ("what processes do can share memory",))
+    if len(base.program.workers) != 1:
+        return None
+    if _is_loop(case):
+        as_many = ("as much waits at once as in the loop", "each task becomes a thread")
+        return predict(base, "threads", _unlooped, SWITCH, as_many)
+    many = case.workers_wanted
+    if divided(base.program, many) is None:
+        return None
+
+    def change(base: Replayed, dearer: float) -> Changed | None:
+        split = divided(base.program, many)
+        return Changed(_dearer(split, dearer), base.rules) if split else None
+
+    return predict(
+        base, "threads", change, UNEVEN, (f"all of the work can be divided among {many}",)
+    )
+
+
+def _is_loop(case: Case) -> bool:
+    """Whether the only thread waits for many things at once, as an event loop does."""
+    things = case.trace.spans.object[case.select(State.IO_WAIT, Reason.POLL)]
+    return any(case.trace.objects[row].kind is ObjectKind.EPOLL for row in np.unique(things))
+
+
+def _merged(base: Replayed, dearer: float) -> Changed:
+    home = base.program.workers[base.program.last].process
+    workers = tuple(replace(one, process=home) for one in base.program.workers)
+    return Changed(_dearer(replace(base.program, workers=workers), dearer), base.rules)
+
+
+def _dearer(program: Program, by: float) -> Program:
+    def longer(step: Step) -> Step:
+        return step._replace(ns=round(step.ns * by)) if step.does is Does.PYTHON else step
+
+    workers = tuple(
+        replace(one, steps=tuple(longer(step) for step in one.steps)) for one in program.workers
+    )
+    return replace(program, workers=workers)
+
+
+def _unlooped(base: Replayed, switches: float) -> Changed:
+    """Let every turn of the loop cost the wake-up of a thread."""
+    extra = round(HANDOVER_NS * switches)
+    (loop,) = base.program.workers
+    steps: list[Step] = []
+    for step in loop.steps:
+        steps.append(step)
+        if step.does is Does.DELAY and step.object != START:
+            steps.append(Step(Does.PYTHON, extra))
+    rules: Rules = base.rules
+    return Changed(replace(base.program, workers=(replace(loop, steps=tuple(steps)),)), rules)
