@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import socket
 import socketserver
@@ -16,6 +17,7 @@ import urllib.request
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +32,9 @@ from concurtrace.launch import plan
 from concurtrace.workload import Result, ServiceError, Value, Work
 
 MODES = list(WORKLOAD.modes)
-PARSERS = list(pages.PARSERS)
+ALONE = ("gevent", "twisted")
+"""Modes that need a process of their own: they change it for good, or can't be run twice."""
+PARSERS = [name for name in pages.PARSERS if name != pages.WITH_SOUP]
 
 
 def work(site: str = "", **changes: Value) -> Work:
@@ -40,8 +44,44 @@ def work(site: str = "", **changes: Value) -> Work:
 
 
 def crawl(mode: str, of: Work) -> Result:
-    result: Result = WORKLOAD.modes[mode].function(of)
-    return result
+    """Crawl here, or in a process that has the parsers and the temporary directory of this one."""
+    if mode not in ALONE:
+        result: Result = WORKLOAD.modes[mode].function(of)
+        return result
+    done = subprocess.run(
+        (sys.executable, "-c", CRAWL_ALONE, mode, WORKLOAD.modes[mode].before or ""),
+        input=pickle.dumps((dict(of.parameters), dict(of.services), pages.PARSERS)),
+        env={**os.environ, "TMPDIR": tempfile.gettempdir()},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=120,
+    )
+    answer = pickle.loads(done.stdout)
+    if isinstance(answer, Exception):
+        raise answer
+    return Result(answer)
+
+
+BEFORE = """
+import importlib, sys
+module, _, function = sys.argv[2].partition(":")
+if module:
+    getattr(importlib.import_module(module), function)()
+"""
+CRAWL_ALONE = f"""
+{BEFORE}
+import pickle
+from concurtrace.workload import Work
+from concurtrace.workloads.crawler import WORKLOAD, pages
+
+parameters, services, parsers = pickle.load(sys.stdin.buffer)
+pages.PARSERS.update(parsers)
+try:
+    answer = WORKLOAD.modes[sys.argv[1]].function(Work(parameters, services)).records
+except Exception as error:
+    answer = error
+pickle.dump(answer, sys.stdout.buffer)
+"""
 
 
 @contextmanager
@@ -99,7 +139,7 @@ def test_pages_are_fetched_in_the_order_in_which_they_are_found(mode: str) -> No
     assert asked == breadth_first(Site(of))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in ALONE])
 @pytest.mark.parametrize("parser", PARSERS)
 def test_every_parser_gives_the_expected_records(mode: str, parser: str) -> None:
     with served(work(parser=parser)) as of:
@@ -270,7 +310,7 @@ def test_an_error_in_a_worker_is_raised_as_it_is(
             crawl(mode, of)
         asked = requests_of(of.services["site"])
     assert asked == {"/": 1}
-    if mode == "processes":
+    if mode in ("processes", "executor-processes"):
         assert "in _fail" in str(caught.value.__cause__)
 
 
@@ -289,10 +329,13 @@ def test_a_worker_process_that_dies_is_an_error(
         pytest.raises(ChildProcessError, match="crawler-1 died at its work, exit code -9"),
     ):
         crawl("processes", of)
+    with served(work()) as of, nothing_left(tmp_path), pytest.raises(BrokenProcessPool):
+        crawl("executor-processes", of)
 
 
-INTERRUPTED = """
-import os, signal, sys, threading
+INTERRUPTED = f"""
+{BEFORE}
+import os, signal, threading
 from concurtrace.workload import Work
 from concurtrace.workloads.crawler import WORKLOAD, pages
 
@@ -306,7 +349,7 @@ pages.PARSERS["bs4"] = interrupt
 # Whoever started the tests in the background had SIGINT ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
-    WORKLOAD.modes[sys.argv[1]].function(Work(eval(sys.argv[2]), {"site": sys.argv[3]}))
+    WORKLOAD.modes[sys.argv[1]].function(Work(eval(sys.argv[3]), {{"site": sys.argv[4]}}))
 except KeyboardInterrupt:
     print(threading.active_count())
 """
@@ -316,8 +359,9 @@ except KeyboardInterrupt:
 def test_an_interrupt_ends_it_and_leaves_nothing(mode: str, tmp_path: Path) -> None:
     with served(work()) as of:
         parameters, site = repr(dict(of.parameters)), of.services["site"]
+        before = WORKLOAD.modes[mode].before or ""
         done = subprocess.run(
-            [sys.executable, "-c", INTERRUPTED, mode, parameters, site],
+            [sys.executable, "-c", INTERRUPTED, mode, before, parameters, site],
             env={**os.environ, "TMPDIR": str(tmp_path)},
             process_group=0,
             capture_output=True,

@@ -6,19 +6,36 @@ on a real network. A crawl starts at the first page, takes pages in the order in
 found, visits each once, and writes a row for each into a CSV file, from which the result is read.
 
 What it shows: fetching is waiting, and waits can overlap. One at a time (`sequential`) they add
-up. Threads and coroutines overlap them, until parsing, which needs the GIL, takes all the time
-that there is; only processes parse on more than one core, and have to be started first.
+up. Threads, greenlets and coroutines overlap them, until parsing, which needs the GIL, takes all
+the time that there is; only processes parse on more than one core, and have to be started first.
 
 What to look for in the report: the time spent waiting for the network in `sequential`; cores used
 (one at most in `threads` and `async`, more in `processes`); the time in `parse_with_bs4` against
 the time in `download`. Then change what it is bound by: `parser=lexbor` parses ten times faster,
 `latency-ms=100` is a site far away, `workers=1` is sequential by other means.
+
+The faults: what the threads share is one lock's, and `lock-around-get` holds it where nobody can
+go on without it, `csv-unlocked` does not hold it where rows are written, `check-then-add` gives it
+up between a question and what follows from the answer. `pool-per-url` waits for each page before
+it asks for the next. `soup-result` sends whole pages from process to process, and parses each
+twice, for the sake of their titles.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from concurtrace.workload import START_METHOD, Parameter, Result, Work, Workload
+from concurtrace.workload import (
+    NO_FAULT,
+    START_METHOD,
+    Fault,
+    FaultOutcome,
+    Parameter,
+    Result,
+    Work,
+    Workload,
+)
+
+from .._models import GEVENT
 
 if TYPE_CHECKING:
     from .table import Table
@@ -55,7 +72,46 @@ WORKLOAD = Workload(
         ),
         START_METHOD,
     ),
-    expects={"sequential": ("unoverlapped-io",)},
+    faults=(
+        Fault(
+            "lock-around-get",
+            "the lock is held while a thread waits at the queue: nobody can put anything into it",
+            FaultOutcome.HANG,
+            modes=("threads",),
+        ),
+        Fault(
+            "csv-unlocked",
+            "rows are written in two steps with no lock held: one comes into the middle of another",
+            FaultOutcome.WRONG_RESULT,
+            modes=("threads",),
+        ),
+        Fault(
+            "check-then-add",
+            "a page counts as visited only after its visit: until then it is found again",
+            FaultOutcome.WRONG_RESULT,
+            modes=("threads",),
+        ),
+        Fault(
+            "pool-per-url",
+            "an executor for each page, whose end is waited for: one page at a time",
+            FaultOutcome.COST,
+            modes=("executor",),
+        ),
+        Fault(
+            "soup-result",
+            "titles are strings of Beautiful Soup: with each, its whole page is pickled",
+            FaultOutcome.COST,
+            modes=("executor-processes",),
+        ),
+    ),
+    expects={
+        "sequential": ("unoverlapped-io",),
+        "threads": ("gil-saturation",),
+        "executor": ("gil-saturation",),
+        "async": ("gil-saturation",),
+        "gevent": ("gil-saturation",),
+        "twisted": ("blocked-event-loop",),
+    },
 )
 
 
@@ -80,12 +136,20 @@ def sequential(work: Work) -> Result:
     return _result(crawl, work)
 
 
-@WORKLOAD.mode(imports=("requests", "bs4", f"{__name__}.in_threads"))
+@WORKLOAD.mode(imports=("requests", "bs4", f"{__name__}.in_threads", f"{__name__}.mistakes"))
 def threads(work: Work) -> Result:
     """Threads that take pages from a queue, each with a connection of its own."""
-    from .in_threads import crawl
+    from . import in_threads, mistakes
 
-    return _result(crawl, work)
+    return _result(in_threads.crawl if work.fault == NO_FAULT else mistakes.crawl, work)
+
+
+@WORKLOAD.mode(imports=("requests", "bs4", f"{__name__}.in_executors"))
+def executor(work: Work) -> Result:
+    """A pool of threads that fetch and parse; the main thread keeps the books."""
+    from .in_executors import crawl_by_threads
+
+    return _result(crawl_by_threads, work)
 
 
 @WORKLOAD.mode(imports=("requests", "bs4", f"{__name__}.in_processes"))
@@ -96,10 +160,38 @@ def processes(work: Work) -> Result:
     return _result(crawl, work)
 
 
+@WORKLOAD.mode(
+    imports=("requests", "bs4", "concurrent.futures.process", f"{__name__}.in_executors")
+)
+def executor_processes(work: Work) -> Result:
+    """A pool of processes that fetch and parse; the first one keeps the books."""
+    from .in_executors import crawl_by_processes
+
+    return _result(crawl_by_processes, work)
+
+
 @WORKLOAD.mode(imports=("aiohttp", "bs4", f"{__name__}.in_tasks"))
 def async_(work: Work) -> Result:
     """A task for each page, all in one thread."""
     from .in_tasks import crawl
+
+    return _result(crawl, work)
+
+
+@WORKLOAD.mode(
+    imports=("gevent", "requests", "bs4", f"{__name__}.in_greenlets"), extra="gevent", before=GEVENT
+)
+def gevent(work: Work) -> Result:
+    """Greenlets that take pages from a queue, with sockets that let others run."""
+    from .in_greenlets import crawl
+
+    return _result(crawl, work)
+
+
+@WORKLOAD.mode(imports=("twisted", "bs4", f"{__name__}.in_reactor"), extra="twisted")
+def twisted(work: Work) -> Result:
+    """A Deferred for each page, all in one thread."""
+    from .in_reactor import crawl
 
     return _result(crawl, work)
 

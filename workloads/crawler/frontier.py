@@ -16,6 +16,9 @@ class Frontier:
     def __init__(self) -> None:
         self._found = {START}
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     def new(self, links: Iterable[str]) -> list[str]:
         """Return the links that nobody found before, and remember them."""
         new = [link for link in dict.fromkeys(links) if link not in self._found]

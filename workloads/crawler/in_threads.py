@@ -13,11 +13,15 @@ from .table import Table
 
 
 def crawl(work: Work, table: Table) -> None:
+    """Let a crew of threads crawl."""
+    run(Crew(work, table), work.workers)
+
+
+def run(crew: "Crew", workers: int) -> None:
     """Start the threads, wait until every page is done, and see them off."""
-    crew = Crew(work, table)
     threads = [
         threading.Thread(target=crew.work_off, name=f"crawler-{number}")
-        for number in range(1, work.workers + 1)
+        for number in range(1, workers + 1)
     ]
     try:
         for thread in threads:
@@ -51,7 +55,7 @@ class Crew:
     def work_off(self) -> None:
         """Visit pages until None comes; after a failure, take the rest off the queue unvisited."""
         with open_session() as session:
-            while (path := self.todo.get()) is not None:
+            while (path := self.next()) is not None:
                 try:
                     if self.failure is None:
                         self.visit(session, path)
@@ -60,6 +64,10 @@ class Crew:
                 finally:
                     # Only now, with its links in the queue, is the page done: join() counts these.
                     self.todo.task_done()
+
+    def next(self) -> str | None:
+        """Wait for a page; the queue gives each to one thread, without a lock of ours."""
+        return self.todo.get()
 
     def visit(self, session: requests.Session, path: str) -> None:
         """Fetch a page with nothing held, then enter what was found with the lock held."""

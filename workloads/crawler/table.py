@@ -1,12 +1,14 @@
 """The CSV file that a crawl fills, one row per page."""
 
 import csv
+import io
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from concurtrace.workload import Record
+from concurtrace.workload import Record, Value
 
 from .pages import Page
 
@@ -39,22 +41,29 @@ class Table:
 
     def write(self, page: Page) -> None:
         """Append the row of a page."""
-        self._writer.writerow(
-            (page.path, page.status, page.title, page.length, page.words, len(page.links))
-        )
+        self._writer.writerow(_row(page))
+
+    def write_in_halves(self, page: Page, between: Callable[[], None]) -> None:
+        """Append the row of a page in two steps: what comes between them, comes into the row."""
+        text = io.StringIO()
+        csv.writer(text).writerow(_row(page))
+        row = text.getvalue()
+        self._file.write(row[: len(row) // 2])
+        between()
+        self._file.write(row[len(row) // 2 :])
 
     def read_back(self) -> list[Record]:
         """Close the file and read its rows, so that what is checked is what was written."""
         self._file.close()
         with self.path.open(newline="", encoding="utf-8") as file:
-            return [
-                (
-                    row["path"],
-                    int(row["status"]),
-                    row["title"],
-                    int(row["length"]),
-                    int(row["words"]),
-                    int(row["links"]),
-                )
-                for row in csv.DictReader(file)
-            ]
+            rows = csv.DictReader(file)
+            return [tuple(_value(row[name]) for name in HEADER) for row in rows]
+
+
+def _row(page: Page) -> tuple[Value, ...]:
+    return (page.path, page.status, page.title, page.length, page.words, len(page.links))
+
+
+def _value(field: str | None) -> Value | None:
+    """Take a field for the number that it is, or, where it is none, as it stands."""
+    return int(field) if field and field.isdecimal() else field
