@@ -5,42 +5,21 @@ Twisted had long before. Parsing is done between two turns of the reactor, which
 long.
 """
 
-from twisted.internet import defer, error, reactor
 from twisted.internet.defer import Deferred, DeferredSemaphore
-from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.python.failure import Failure
-from twisted.web.client import (
-    URI,
-    Agent,
-    HTTPConnectionPool,
-    ResponseFailed,
-    readBody,
-)
-from twisted.web.iweb import IAgentEndpointFactory
-from zope.interface import implementer
 
 from concurtrace.workload import Work
 
+from .._agent import FAILURES, Client
 from .._reactor import run
 from .frontier import START, Frontier
 from .pages import TIMEOUT_S, FetchError, Page, read_page
 from .table import Table
 
-FAILURES = (error.ConnectError, error.ConnectionClosed, defer.TimeoutError, ResponseFailed)
-
 
 def crawl(work: Work, table: Table) -> None:
     """Run the reactor until every page is done."""
     run(Crew(work, table).crawl)
-
-
-@implementer(IAgentEndpointFactory)
-class ByAddress:
-    """Connects to the address as it stands: to look up a name would take a thread."""
-
-    def endpointForURI(self, uri: URI) -> TCP4ClientEndpoint:  # noqa: N802 - Twisted's name
-        """Make the endpoint for a URI."""
-        return TCP4ClientEndpoint(reactor, uri.host.decode(), uri.port)
 
 
 class Crew:
@@ -52,9 +31,7 @@ class Crew:
         self.frontier = Frontier()
         # It serves those who wait in turn, so pages are still fetched in the order found.
         self.limit = DeferredSemaphore(work.workers)
-        self.connections = HTTPConnectionPool(reactor)
-        self.connections.maxPersistentPerHost = work.workers
-        self.agent = Agent.usingEndpointFactory(reactor, ByAddress(), self.connections)
+        self.client = Client(work.workers)
         self.under_way: set[Deferred[None]] = set()
         self.done: Deferred[None] = Deferred()
 
@@ -66,7 +43,7 @@ class Crew:
         finally:
             for visit in list(self.under_way):
                 visit.cancel()
-            await self.connections.closeCachedConnections()
+            await self.client.close()
 
     def found(self, paths: list[str]) -> None:
         """Start a visit to each page."""
@@ -96,11 +73,7 @@ class Crew:
         """Download a page and parse it; FetchError if there is no answer."""
         url = self.site + path
         try:
-            answer = await self.agent.request(b"GET", url.encode()).addTimeout(TIMEOUT_S, reactor)
-            body = await readBody(answer).addTimeout(TIMEOUT_S, reactor)
+            answer = await self.client.get(url, TIMEOUT_S)
         except FAILURES as failure:
             raise FetchError(url, str(failure)) from failure
-        headers = {
-            name.decode(): values[0].decode() for name, values in answer.headers.getAllRawHeaders()
-        }
-        return read_page(path, answer.code, headers, body, self.parser)
+        return read_page(path, *answer, self.parser)
