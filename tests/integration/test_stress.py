@@ -91,6 +91,13 @@ def test_pauses_within_a_line_show_a_race_that_never_shows_else(tmp_path: Path) 
     assert all(one["setting"]["yields"] for one in trials if one["verdict"] != "ok")
 
 
+def test_a_suite_whose_tests_pass_alone_is_found_flaky(tmp_path: Path) -> None:
+    code, trials, _ = stress(tmp_path, "test-suite", "--fault", "flaky", "--runs", "4")
+    assert code == 3
+    assert trials[0]["verdict"] == "ok"
+    assert "differs" in verdicts(trials)
+
+
 def test_a_script_that_hangs_or_fails_is_told(tmp_path: Path) -> None:
     (tmp_path / "hangs.py").write_text(HANGS_WHERE_IT_WAITS)
     arguments = ("--runs", "2", "--switch-interval-us", "5000,1", "--time-limit", "2")
