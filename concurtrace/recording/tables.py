@@ -37,6 +37,13 @@ class StackTable:
         table[list(rows)] = list(rows.values())
         return table
 
+    def rows_of(self, functions: Mapping[int, Function]) -> Numbers:
+        """Return the row of each function of one file, by its id (0 = none)."""
+        table = np.zeros(max(functions, default=0) + 1, np.uint32)
+        for number, function in functions.items():
+            table[number] = self._code(function)
+        return table
+
     def _code(self, function: Function) -> int:
         return self._codes.setdefault(function, len(self._codes))
 

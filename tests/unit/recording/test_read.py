@@ -371,6 +371,16 @@ def test_what_the_recorder_gave_up_is_a_loss(tmp_path: Path) -> None:
     assert trace.min_span_ns == (1000, 64_000)
 
 
+def test_sums_are_exact_beyond_a_hundred_days(tmp_path: Path) -> None:
+    # A span that was open when its process ended, as damage makes them.
+    long_ns = (1 << 54) + 3
+    made = ProcessFile(10, end_ns=writer.START_NS + long_ns + 1)
+    made.thread(10, state=writer.SLEEP).span(writer.SLEEP, 1).write(tmp_path)
+    trace = read_trace(tmp_path)
+    check(trace)
+    assert trace.threads[0].totals[State.SLEEP].ns == long_ns + 1
+
+
 def test_threads_without_a_slot_are_a_sum_and_no_thread(tmp_path: Path) -> None:
     made = ProcessFile(10, lost_threads=3)
     made.thread(10).span(writer.RUNNING, MS).end()
