@@ -19,7 +19,7 @@ from concurtrace.launch import plan
 from concurtrace.launch.plan import RunPlan
 from concurtrace.model.report import Report
 
-_DEFAULT_INSTRUMENTS = ("states", "cores")
+_DEFAULT_INSTRUMENTS = ("states", "tasks", "cores")
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

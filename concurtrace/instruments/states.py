@@ -18,8 +18,9 @@ from concurtrace.instruments import Instrument, Options, Probe, Site
 if TYPE_CHECKING:
     from concurtrace.model.recording import Recording
 
-MAX_BYTES = 256 << 20
-"""What a run's recording may take on disk unless --max-trace-size says otherwise."""
+MAX_BYTES = 224 << 20
+"""What a run's recording may take on disk unless --max-trace-size says otherwise: with that of the
+tasks 256 MiB."""
 _WATCHED = "watched.json"
 _FORMAT = 1
 

@@ -22,6 +22,8 @@ from concurtrace.workload import (
 
 DEFAULT_LIMIT_S = 300.0
 """How long one execution of a workload may take, in seconds."""
+_SHARE_OF_TASKS = 8
+"""One part in so many of what a recording may take is for tasks."""
 PRESETS = ("tiny", "default", "large")
 
 
@@ -187,9 +189,12 @@ def instrument_options(
 ) -> dict[str, Mapping[str, Any]]:
     """Give each instrument its settings.
 
-    ``lines`` names the functions watched line by line; ``max_trace_bytes`` is what the recording
-    of wait states may take on disk.
+    ``lines`` names the functions watched line by line; ``max_trace_bytes`` is what the recordings
+    of wait states and of tasks may take on disk together.
     """
     watched = {"functions": list(lines)} if lines else {}
-    bounds = {"max_bytes": max_trace_bytes} if max_trace_bytes is not None else {}
-    return {"lines": watched, "memory": watched, "states": bounds}
+    if max_trace_bytes is None:
+        return {"lines": watched, "memory": watched}
+    tasks = max_trace_bytes // _SHARE_OF_TASKS
+    bounds = {"states": {"max_bytes": max_trace_bytes - tasks}, "tasks": {"max_bytes": tasks}}
+    return {"lines": watched, "memory": watched, **bounds}

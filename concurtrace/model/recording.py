@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurtrace.model.tasks import TaskTrace
     from concurtrace.model.trace import Trace
 
 Cell = int | float | str | None
@@ -257,6 +258,7 @@ class Recording:
     cores: CoreUsage | None = None
     timeline: Timeline | None = None
     trace: Trace | None = None
+    tasks: TaskTrace | None = None
     tables: tuple[Table, ...] = ()
 
     def merge(self, other: Recording) -> Recording:
