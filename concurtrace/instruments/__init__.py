@@ -60,13 +60,15 @@ class Instrument:
     ``name`` is the name of the file; ``joins`` names the pass it shares with others that do not
     disturb it (its own by default); ``repeats`` says that one execution is not enough;
     ``needs_ends`` that the registry must tell how each process ended (where there is a probe, it
-    always does).
+    always does). ``on_import`` names modules without which there is nothing to watch: the part
+    inside a process is put off until one of them is imported.
     """
 
     name: str
     summary: str
     joins: str | None = None
     repeats: bool = False
+    on_import: tuple[str, ...] = ()
     needs_ends: bool = False
 
     @property

@@ -115,6 +115,7 @@ class Tasks(Instrument):
     name = "tasks"
     summary = "event loops: the steps and waits of every task, and how late loops were"
     joins = "light"
+    on_import = ("asyncio", "greenlet", "twisted.internet.base")
 
     def missing(self) -> str | None:
         """Say that the extension was not built."""

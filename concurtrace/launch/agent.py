@@ -58,6 +58,7 @@ class Agent:
         self.registered = False
         self.busy = False
         self.told_to_end = False
+        self.made: set[str] = set()
 
     def register(self, name: str) -> None:
         """Write who this process is, as the first line of its own file."""
@@ -132,25 +133,47 @@ class Agent:
             self._die_of_sigterm()
 
     def _make_probes(self) -> list[Probe]:
-        if not self.spec["instruments"]:
-            return []
+        due = [entry for entry in self.spec["instruments"] if self._is_due(entry)]
+        return [probe for entry in due if (probe := self._make_probe(entry)) is not None]
+
+    def _is_due(self, entry: dict[str, Any]) -> bool:
+        """Tell whether a probe is wanted now; else put it off until one of its modules comes."""
+        awaited = entry.get("on_import", ())
+        if not awaited or any(name in sys.modules for name in awaited):
+            return True
+        for name in awaited:
+            on_import(name, lambda _module: self._begin_late(entry))
+        return False
+
+    def _begin_late(self, entry: dict[str, Any]) -> None:
+        if not self.active or entry["module"] in self.made:
+            return
+        self.busy = True
+        try:
+            probe = self._make_probe(entry)
+            if probe is not None:
+                self.probes.append(probe)
+                self._shield(probe, probe.begin)
+        finally:
+            self._settle()
+
+    def _make_probe(self, entry: dict[str, Any]) -> Probe | None:
         from importlib import import_module
         from pathlib import Path
 
         from concurtrace.instruments import Site
 
-        made = []
-        for entry in self.spec["instruments"]:
-            instrument = import_module(entry["module"]).INSTRUMENT
-            site = Site(
-                Path(entry["out"]),
-                self.stem,
-                entry["options"],
-                tuple(self.spec["modules"]),
-                self.started_by,
-            )
-            made.append(instrument.probe(site))
-        return [probe for probe in made if probe is not None]
+        self.made.add(entry["module"])
+        instrument = import_module(entry["module"]).INSTRUMENT
+        site = Site(
+            Path(entry["out"]),
+            self.stem,
+            entry["options"],
+            tuple(self.spec["modules"]),
+            self.started_by,
+        )
+        made: Probe | None = instrument.probe(site)
+        return made
 
     def end(self) -> None:
         """Stop watching this process and write what was recorded; harmless when called again."""

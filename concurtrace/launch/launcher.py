@@ -186,6 +186,7 @@ class Launcher:
                     "module": type(one).__module__,
                     "out": str(raw / one.name),
                     "options": dict(self.plan.options.get(one.name, {})),
+                    "on_import": one.on_import,
                 }
                 for one in able
                 if one.has_probe
