@@ -58,6 +58,13 @@ def kill(session: nox.Session) -> None:
     session.run("python", "-m", "tests.reliability.kill", *session.posargs)
 
 
+@nox.session
+def survey(session: nox.Session) -> None:
+    """Run every workload in every mode, and hold it to the diagnosis that it promises."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.reliability.survey", *session.posargs)
+
+
 @nox.session(python=PYTHONS)
 def compatibility(session: nox.Session) -> None:
     """Run CPython's own tests with and without the recorder, and compare."""
