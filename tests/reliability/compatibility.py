@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -72,6 +73,8 @@ def _passes_again(module: str, name: str, extra: Mapping[str, str]) -> bool:
 
 def main(tests: tuple[str, ...]) -> int:
     """Compare; return how many tests differ."""
+    # Where it was ignored (in the background of a shell), tests of Ctrl-C would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     differences = 0
     for module in tests:
         if find_spec(f"test.{module}") is None:
