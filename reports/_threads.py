@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from concurtrace.model.report import ProcessReport, StatesReport, ThreadReport
 from concurtrace.model.states import State
 
-from ._text import printable, shorten
+from ._text import mask_text, printable, shorten
 
 _NAME_LIMIT = 60
 _DIGITS = re.compile(r"\d+")
@@ -86,7 +86,12 @@ def left_out(states: StatesReport, rows: Iterable[ThreadRow]) -> int:
 
 def process_name(process: ProcessReport) -> str:
     """Name a process with its pid."""
-    return f"{shorten(printable(process.name), _NAME_LIMIT)} ({process.pid})"
+    return f"{_name(process)} ({process.pid})"
+
+
+def _name(process: ProcessReport) -> str:
+    """Name a process by what it runs, which may be code given as an argument."""
+    return shorten(printable(mask_text(process.name)), _NAME_LIMIT)
 
 
 def thread_name(thread: ThreadReport) -> str:
@@ -101,7 +106,7 @@ def _kind(name: str) -> str:
 def _together(states: StatesReport) -> list[ThreadRow]:
     processes: dict[str, list[ProcessReport]] = {}
     for process in states.processes:
-        name = shorten(printable(process.name), _NAME_LIMIT)
+        name = _name(process)
         processes.setdefault(_kind(name), []).append(process)
     rows: list[ThreadRow] = []
     for kind, alike in processes.items():

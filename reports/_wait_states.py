@@ -12,7 +12,7 @@ from concurtrace.model.report import (
 )
 from concurtrace.model.states import State
 
-from ._text import mask_arguments
+from ._text import mask_arguments, mask_text
 
 Object = dict[str, Any]
 
@@ -39,7 +39,7 @@ def process(one: ProcessReport, pass_name: str) -> Object:
     return {
         "pid": one.pid,
         "parent_pid": one.parent_pid,
-        "name": one.name,
+        "name": mask_text(one.name),
         "started_by": one.started_by,
         "pass": pass_name,
         "start_ns": one.start_ns,

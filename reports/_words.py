@@ -9,7 +9,7 @@ from concurtrace.model.report import Report
 from concurtrace.model.run import Execution, Pass, PassStatus, Target, TargetKind
 from concurtrace.units import share_text, time_text
 
-from ._text import mask_arguments, printable, shorten, without_home
+from ._text import mask_arguments, printable, shorten, told, without_home
 
 _ERROR_LIMIT = 400
 _NAME_LIMIT = 120
@@ -143,7 +143,7 @@ def _trouble(report: Report, name: str, bad: list[Pass]) -> str:
     if run.timed_out:
         what = "did not end within the time limit"
     elif run.error is not None:
-        what = f"failed: {shorten(printable(without_home(run.error)), _ERROR_LIMIT)}"
+        what = f"failed: {shorten(told(run.error), _ERROR_LIMIT)}"
     elif run.signal is not None:
         what = f"was ended by {signal_name(run.signal)}"
     else:
@@ -209,7 +209,7 @@ def absence(report: Report, what: str, instrument: str) -> Absence:
         )
     how = "left nothing to read"
     if found.reason or found.status is not PassStatus.OK:
-        reason = printable(without_home(found.reason or "no reason given")).rstrip(".")
+        reason = told(found.reason or "no reason given").rstrip(".")
         how = f"is marked {found.status} ({reason})"
     return Absence(
         f"{what} not recorded: the pass {found.name} {how}.",
@@ -230,7 +230,7 @@ def notes(report: Report) -> tuple[Note, ...]:
 
 
 def _shown(text: str) -> str:
-    return shorten(printable(without_home(text)), _NOTE_LIMIT).rstrip(".")
+    return shorten(told(text), _NOTE_LIMIT).rstrip(".")
 
 
 def _lost(recording: Recording) -> list[Note]:

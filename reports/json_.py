@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from concurtrace.model.recording import ProcessKey, Recording
-from concurtrace.model.report import FORMAT_NAME, FORMAT_VERSION, Finding, Report
+from concurtrace.model.report import FORMAT_NAME, FORMAT_VERSION, Finding, Outcome, Report
 from concurtrace.model.run import Environment, Execution, Pass, Target
 
 from . import _wait_states
 from ._series import interval_lengths, mean_over_time, peak_memory
-from ._text import mask_arguments, printable
+from ._text import mask_arguments, mask_text, printable
 from ._words import measured_pass
 
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -30,7 +30,7 @@ class Json:
 
     def render(self, report: Report) -> str:
         """Write the report as one JSON object."""
-        return json.dumps(_printable(document(report)), indent=1, ensure_ascii=False)
+        return json.dumps(printable_values(document(report)), indent=1, ensure_ascii=False)
 
 
 def document(report: Report) -> Object:
@@ -43,7 +43,7 @@ def document(report: Report) -> Object:
         "started_at": report.started_at,
         "target": _target(report.target),
         "environment": _environment(report.environment),
-        "result": asdict(report.outcome),
+        "result": _result(report.outcome),
         "passes": [_pass(one) for one in report.passes],
         "wall_ns": chosen.wall_ns if chosen else None,
         "cpu_ns": chosen.cpu_ns if chosen else None,
@@ -63,7 +63,7 @@ def document(report: Report) -> Object:
     }
 
 
-def _printable(value: Any) -> Any:
+def printable_values(value: Any) -> Any:
     """Write what is no valid text (bytes of a file name, say) as escapes that any reader takes."""
     match value:
         case str():
@@ -71,9 +71,9 @@ def _printable(value: Any) -> Any:
         case float() if not math.isfinite(value):
             return None
         case Mapping():
-            return {printable(str(key)): _printable(one) for key, one in value.items()}
+            return {printable(str(key)): printable_values(one) for key, one in value.items()}
         case list() | tuple():
-            return [_printable(one) for one in value]
+            return [printable_values(one) for one in value]
         case _:
             return value
 
@@ -88,6 +88,11 @@ def _target(target: Target) -> Object:
         "workers": target.parameters.get("workers"),
         "parameters": dict(target.parameters),
     }
+
+
+def _result(outcome: Outcome) -> Object:
+    error = None if outcome.error is None else mask_text(outcome.error)
+    return {**asdict(outcome), "error": error}
 
 
 def _environment(environment: Environment) -> Object:
@@ -124,7 +129,7 @@ def _pass(one: Pass) -> Object:
         "cpu_ns": one.cpu_ns if ended else None,
         "overhead": one.overhead,
         "status": one.status.value,
-        "reason": one.reason,
+        "reason": None if one.reason is None else mask_text(one.reason),
         "verified": one.verified,
         "competing_load": one.competing_load,
         "executions": [_execution(run) for run in one.executions],
@@ -180,7 +185,7 @@ def _process(recording: Recording, key: ProcessKey, zero_ns: int, pass_name: str
     return {
         "pid": key.pid,
         "parent_pid": key.parent_pid,
-        "name": key.name,
+        "name": mask_text(key.name),
         "started_by": key.started_by,
         "pass": pass_name,
         "start_ns": key.start_ns - zero_ns,

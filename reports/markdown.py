@@ -10,7 +10,7 @@ from ._facts import facts
 from ._places import Places, name_of
 from ._state_lines import gil_line, top_locks
 from ._states import shares_text, source_sentences
-from ._text import printable, shorten, without_home
+from ._text import printable, shorten, told
 from ._threads import thread_rows
 from ._words import Tone, notes, verdict
 
@@ -56,7 +56,7 @@ def _pass(one: Pass) -> str:
     wall = time_text(one.wall_ns) if ended else "not measured"
     cost = f"x {significant(one.overhead)}" if one.overhead is not None else "-"
     status = f"{one.status}: {one.reason}" if one.reason else str(one.status)
-    return f"| {_text(one.name)} | {wall} | {cost} | {_text(without_home(status))} |"
+    return f"| {_text(one.name)} | {wall} | {cost} | {_text(told(status))} |"
 
 
 def _states(report: Report) -> list[str]:

@@ -12,7 +12,7 @@ from ._diagnosis_lines import diagnosis
 from ._facts import facts, function_time_ns
 from ._places import Places, name_of
 from ._scale import Scale
-from ._text import printable, shorten, shorten_path, without_home
+from ._text import printable, shorten, shorten_path, told
 from ._words import Tone, Verdict, notes, verdict
 
 COLUMNS = 100
@@ -104,7 +104,7 @@ def _pass(one: Pass, scale: Scale) -> list[str]:
     if one.verified is False:
         status += ", WRONG RESULT"
     if one.reason:
-        status += f": {without_home(one.reason)}"
+        status += f": {told(one.reason)}"
     return _wrapped(status, start, indent=" " * len(start))
 
 

@@ -72,6 +72,29 @@ def test_it_keeps_secrets(name: str, arguments: tuple[str, ...]) -> None:
     assert HIDDEN.encode() not in render(name, report)
 
 
+def test_it_keeps_secrets_of_child_processes_and_messages(name: str) -> None:
+    report = builders.everything()
+    trace = report.recording.trace
+    assert trace is not None
+    commands = (
+        ("/bin/sh", "-c", f"dump --password {HIDDEN}"),
+        ("mysql", f"-p{HIDDEN}", "shop"),
+    )
+    processes = tuple(
+        replace(one, name=f"dump --api-token {HIDDEN}", command=command)
+        for one, command in zip(trace.processes, commands, strict=True)
+    )
+    said = f"cannot open postgres://me:{HIDDEN}@db"
+    failed = builders.not_done("memory", said)
+    report = replace(
+        report,
+        recording=replace(report.recording, trace=replace(trace, processes=processes)),
+        outcome=replace(report.outcome, error=said),
+        passes=(*report.passes, failed),
+    )
+    assert HIDDEN.encode() not in render(name, builders.with_states(report))
+
+
 def test_it_holds_no_environment_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_ENDPOINT", HIDDEN)
     assert HIDDEN.encode() not in render(name, builders.everything())

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 from concurtrace.model.recording import ProcessKey
 
-from ..._text import shorten
+from ..._text import mask_text, shorten
 
 _LIMIT = 60
 
 
 def process_label(process: ProcessKey) -> str:
     """Name a process with its pid."""
-    return f"{shorten(process.name, _LIMIT)} ({process.pid})"
+    return f"{shorten(mask_text(process.name), _LIMIT)} ({process.pid})"
 
 
 def thread_labels(threads: Iterable[tuple[ProcessKey, str]]) -> tuple[str, ...]:

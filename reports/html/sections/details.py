@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from concurtrace.model.report import Report
 from concurtrace.units import time_text
 
-from ..._text import mask_arguments, shorten, without_home
+from ..._text import mask_arguments, shorten, told, without_home
 from ..._words import command_line
 from ..section import Section
 
@@ -50,7 +50,7 @@ def _rows(report: Report) -> tuple[tuple[str, str], ...]:
     if outcome.signal is not None:
         rows.append(("ended by signal", str(outcome.signal)))
     if outcome.error is not None:
-        rows.append(("error", shorten(without_home(outcome.error), _LIMIT)))
+        rows.append(("error", shorten(told(outcome.error), _LIMIT)))
     if outcome.checksum is not None:
         rows.append(("checksum", outcome.checksum))
     if outcome.expected_checksum is not None:

@@ -7,7 +7,7 @@ from concurtrace.model.run import Pass, PassStatus
 from concurtrace.units import share_text, significant
 
 from ..._scale import Scale
-from ..._text import shorten, without_home
+from ..._text import shorten, told
 from ..._words import Note, notes, spread
 from ..section import Section
 
@@ -88,7 +88,7 @@ def _row(one: Pass, scale: Scale, longest: int) -> Row:
         runs=spread(one) if ended else "none came to its end",
         result=_RESULTS[one.verified],
         load=_NOT_MEASURED if one.competing_load is None else share_text(one.competing_load),
-        reason=shorten(without_home(one.reason or ""), _REASON_LIMIT),
+        reason=shorten(told(one.reason or ""), _REASON_LIMIT),
     )
 
 

@@ -48,10 +48,35 @@ def test_a_path_is_cut_between_folders() -> None:
         (("--url=https://me:pw@host",), ("--url=https://me:***@host",)),
         (("the token is a word",), ("the token is a word",)),
         (("password", "next"), ("password", "next")),
+        (("sh", "-c", "run --token abc x"), ("sh", "-c", "run --token *** x")),
+        (("sh", "-c", "DB_PASSWORD=abc run"), ("sh", "-c", "DB_PASSWORD=***")),
+        (("-c", "connect(password='a b', n=1)"), ("-c", "connect(password=***")),
+        (("-c", "go(1); connect(password='a b')"), ("-c", "go(1); connect(password=***)")),
+        (("-H", "Authorization: Bearer abc"), ("-H", "Authorization: Bearer ***")),
+        (("curl", "-u", "me:abc", "host:80"), ("curl", "-u", "me:***", "host:80")),
+        (("/usr/bin/mysqldump", "-pabc", "db"), ("/usr/bin/mysqldump", "-p***", "db")),
+        (("sshpass", "-p", "abc", "ssh", "host"), ("sshpass", "-p", "***", "ssh", "host")),
+        (("--author", "me", "-pabc"), ("--author", "me", "-pabc")),
+        (("-m", "keyring"), ("-m", "keyring")),
     ],
 )
 def test_secrets_are_masked(given_: tuple[str, ...], shown: tuple[str, ...]) -> None:
     assert _text.mask_arguments(given_) == shown
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ghp_" + "a1" * 18,
+        "AKIA" + "A1" * 8,
+        "eyJ" + "a" * 20 + "." + "b" * 20 + "." + "c" * 10,
+        "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_what_is_a_credential_by_its_shape_is_never_shown(secret: str) -> None:
+    assert _text.printable(f"with {secret} in it") == "with *** in it"
+    # Words that begin alike are left as they are.
+    assert _text.printable("sk-learn AKIAK ghp_short") == "sk-learn AKIAK ghp_short"
 
 
 def test_home_is_a_tilde_only_where_it_is_home(monkeypatch: pytest.MonkeyPatch) -> None:
