@@ -9,9 +9,9 @@ to look like.
 
 What to look for in the report: cores used by `threads`; what starting processes costs, which needs
 about a second of work to be worth it; when each worker was done. The faults: `uneven-split` gives
-the first process two thirds of the files, the next two thirds of the rest, and so on; `pool-per-image` makes a
-pool for every file; `big-pickle` sends whole images to the workers, where a name would do;
-`unpicklable` sends files that are open, which can't be.
+the first process two thirds of the files, the next two thirds of the rest, and so on;
+`pool-per-image` makes a pool for every file; `big-pickle` sends whole images to the workers, where
+a name would do; `unpicklable` sends files that are open, which can't be.
 """
 
 import asyncio
