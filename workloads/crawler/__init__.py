@@ -108,9 +108,6 @@ WORKLOAD = Workload(
         "sequential": ("unoverlapped-io",),
         "threads": ("gil-saturation",),
         "executor": ("gil-saturation",),
-        "async": ("gil-saturation",),
-        "gevent": ("gil-saturation",),
-        "twisted": ("blocked-event-loop",),
     },
 )
 

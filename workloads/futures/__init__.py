@@ -93,11 +93,9 @@ WORKLOAD = Workload(
         ),
     ),
     expects={
-        "sequential": ("unoverlapped-io",),
+        "sequential/urls": ("unoverlapped-io",),
         "executor": ("small-pool",),
-        "executor/map": ("head-of-line-blocking",),
         "executor-processes": ("small-pool",),
-        "executor-processes/map": ("head-of-line-blocking",),
     },
 )
 
