@@ -8,6 +8,7 @@ from pathlib import Path
 from concurtrace import discovery
 from concurtrace.analysis.hot import find_hot
 from concurtrace.analysis.states import states_report
+from concurtrace.analysis.tasks import tasks_report
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.engine import Diagnosis, judge
 from concurtrace.discovery import Kind
@@ -15,7 +16,9 @@ from concurtrace.errors import RunDataError
 from concurtrace.launch.launcher import Launcher
 from concurtrace.launch.plan import RunPlan
 from concurtrace.model.recording import Recording
+from concurtrace.model.run import Environment
 from concurtrace.model.report import Artifact, Outcome, Report, StatesReport
+from concurtrace.model.task_report import TasksReport
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus
 
@@ -50,6 +53,7 @@ def load(folder: Path) -> Report:
         artifacts=_artifacts(folder, recording),
         findings=diagnosis.findings,
         states=_states(found, recording),
+        tasks=_tasks(recording),
         verdict=diagnosis.verdict,
         critical_path=diagnosis.critical_path,
         predictions=diagnosis.predictions,
@@ -65,6 +69,11 @@ def render(report: Report, format_name: str) -> bytes:
     """Render a report in one format; UsageError if there is none of that name."""
     rendered = discovery.load(Kind.RENDERER, format_name).RENDERER.render(report)
     return rendered.encode() if isinstance(rendered, str) else bytes(rendered)
+
+
+def cores_of(environment: Environment) -> float:
+    """Return how many cores the target could use."""
+    return Case(Recording(), environment=environment).cores
 
 
 def _read_recording(folder: Path, found: Manifest) -> Recording:
@@ -83,6 +92,12 @@ def _states(found: Manifest, recording: Recording) -> StatesReport | None:
     if recording.trace is None or recorded_by is None:
         return None
     return states_report(recording.trace, recorded_by)
+
+
+def _tasks(recording: Recording) -> TasksReport | None:
+    if recording.tasks is None or not recording.tasks.processes:
+        return None
+    return tasks_report(recording.tasks, recording.trace)
 
 
 def _outcome(found: Manifest) -> Outcome:

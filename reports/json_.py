@@ -11,7 +11,7 @@ from concurtrace.model.recording import ProcessKey, Recording
 from concurtrace.model.report import FORMAT_NAME, FORMAT_VERSION, Finding, Outcome, Report
 from concurtrace.model.run import Environment, Execution, Pass, Target
 
-from . import _wait_states
+from . import _tasks_json, _wait_states
 from ._series import interval_lengths, mean_over_time, peak_memory
 from ._text import mask_arguments, mask_text, printable
 from ._words import measured_pass
@@ -53,6 +53,7 @@ def document(report: Report) -> Object:
         "states": _wait_states.recording(report.states) if report.states else None,
         "gil": _wait_states.gil(report.states) if report.states else None,
         "locks": [_wait_states.lock(one) for one in report.states.locks] if report.states else None,
+        "tasks": _tasks_json.whole(report.tasks) if report.tasks else None,
         "critical_path": _critical_path(report),
         "verdict": report.verdict,
         "findings": [_finding(one) for one in report.findings],
@@ -166,7 +167,13 @@ _SOURCES: tuple[tuple[str, _Keys], ...] = (
 def _processes(report: Report) -> list[Object] | None:
     if report.states is not None and report.states.processes:
         states = report.states
-        return [_wait_states.process(one, states.pass_name) for one in states.processes]
+        return [
+            {
+                **_wait_states.process(one, states.pass_name),
+                **(_tasks_json.of_process(report.tasks, one.pid) if report.tasks else {}),
+            }
+            for one in states.processes
+        ]
     for instrument, keys in _SOURCES:
         found = sorted(set(keys(report.recording)), key=lambda key: (key.start_ns, key.pid))
         if found:

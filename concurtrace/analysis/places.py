@@ -13,8 +13,8 @@ _TOOL = re.compile(r"/concurtrace/(launch|instruments)/")
 
 
 @cache
-def _is_foreign(file: str) -> bool:
-    """Whether a file is none of the user's: the standard library's, or what watches the target."""
+def is_foreign_file(file: str) -> bool:
+    """Tell whether a file is none of the user's: standard library, or what watches the target."""
     return standard_module(file) is not None or _TOOL.search(file) is not None
 
 
@@ -26,14 +26,14 @@ def where(frame: Frame) -> str:
 def own_frame(stack: tuple[Frame, ...]) -> Frame | None:
     """Return the innermost frame outside the standard library; else the innermost there is."""
     for frame in stack:
-        if not _is_foreign(frame.function.file):
+        if not is_foreign_file(frame.function.file):
             return frame
     return stack[0] if stack else None
 
 
 def is_foreign(stack: tuple[Frame, ...]) -> bool:
     """Tell whether a stack holds no frame of the user's."""
-    return all(_is_foreign(frame.function.file) for frame in stack)
+    return all(is_foreign_file(frame.function.file) for frame in stack)
 
 
 class Places:
@@ -55,7 +55,7 @@ def made_by(stack: tuple[Frame, ...]) -> str | None:
     """Name the class of the standard library whose constructor a stack is in: ``Queue``."""
     made = None
     for frame in stack:
-        if not _is_foreign(frame.function.file):
+        if not is_foreign_file(frame.function.file):
             break
         owner, _, method = frame.function.name.rpartition(".")
         if method == "__init__":

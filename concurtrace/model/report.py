@@ -7,6 +7,7 @@ from enum import StrEnum
 from concurtrace.model.recording import Function, Recording
 from concurtrace.model.run import Environment, Execution, Pass, Target
 from concurtrace.model.states import State
+from concurtrace.model.task_report import TasksReport
 from concurtrace.model.trace import CoreSource, GilUse, Origin
 
 FORMAT_NAME = "concurtrace"
@@ -296,6 +297,7 @@ class Report:
     artifacts: tuple[Artifact, ...]
     findings: tuple[Finding, ...] = ()
     states: StatesReport | None = None
+    tasks: TasksReport | None = None
     verdict: str = ""
     critical_path: tuple[PathStep, ...] | None = None
     predictions: tuple[Prediction, ...] = ()

@@ -197,11 +197,12 @@ class Sites(Columns):
     ns: Times
     longest_ns: Times
     ready_ns: Times
+    on_tasks: Times
 
     @classmethod
     def kinds(cls) -> tuple[type, ...]:
         """The element types of the columns, in order."""
-        return np.int32, np.uint32, np.uint8, *[np.int64] * 4
+        return np.int32, np.uint32, np.uint8, *[np.int64] * 5
 
 
 @dataclass(frozen=True, eq=False)

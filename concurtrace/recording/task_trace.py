@@ -73,12 +73,13 @@ class _Reader:
             for line in path.read_text("utf-8").splitlines():
                 what, _, why = line.partition("\t")
                 self.losses.append(Loss(f"tasks of {what} in process {pid}", why))
+        steps = Steps.joined(self.steps)
         return TaskTrace(
             processes=tuple(self.processes),
             loops=tuple(self.loops),
             tasks=Tasks.joined(self.tasks),
             names=tuple(self.names),
-            steps=Steps.joined(self.steps),
+            steps=steps.take(np.argsort(steps.start_ns, kind="stable")),
             sites=Sites.joined(self.sites),
             jobs=Jobs.joined(self.jobs),
             stacks=self.table.finish(),
@@ -252,7 +253,7 @@ class _Part:
         raw = self.file.items(layout.SITES, layout.SITE)
         sums = [
             np.minimum(raw[name], LATEST_NS).astype(np.int64)
-            for name in ("count", "ns", "longest_ns", "ready_ns")
+            for name in ("count", "ns", "longest_ns", "ready_ns", "on_tasks")
         ]
         return Sites(
             np.full(len(raw), self.process, np.int32),
