@@ -13,7 +13,7 @@ twice as many workers take half as long, until the server or the one core behind
 
 The faults: `blocking-in-async` calls a function that blocks in a coroutine, so that all others
 wait with it. `no-timeout` waits for a server that hangs, with no limit. `thread-per-file` starts a
-thread for each file (`--param size=1000`), most of which wait for their turn.
+thread for each file (`--size 1000`), most of which wait for their turn.
 """
 
 import asyncio

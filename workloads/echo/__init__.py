@@ -1,11 +1,12 @@
 """An echo server: many clients, each of which sends a message and waits until it comes back.
 
 The server is what runs here, in each model; the clients are in a process of their own. Each has a
-connection, over which it sends its messages one by one, and takes the digest of what came back.
+connection, over which it sends its messages one by one, thinks a little between them (`think-ms`),
+and takes the digest of what came back.
 
 What it shows: what a server is made of in each model. A server of one thread that serves client
-after client (`sequential`) lets all others wait at the door. A thread per client (`threads`)
-serves them at once: it sleeps in `recv` until the kernel wakes it, for each message. An event loop
+after client (`sequential`) lets all others wait at the door while one thinks. A thread per client
+(`threads`) serves them at once: it sleeps in `recv` until the kernel wakes it, for each message. An event loop
 has one thread for all: it asks the kernel which sockets have something, and calls what belongs to
 them. asyncio has two ways to write that down: callbacks (`protocol`), and coroutines that look as
 if they blocked (`streams`), which cost more for each message.
@@ -31,7 +32,8 @@ WORKLOAD = Workload(
         Parameter(
             "size", 50, "clients at the same time", 1, 1000, presets={"tiny": 4, "large": 200}
         ),
-        Parameter("messages", 300, "messages of each client", 1, 100_000, presets={"tiny": 5}),
+        Parameter("messages", 50, "messages of each client", 1, 100_000, presets={"tiny": 5}),
+        Parameter("think-ms", 1, "how long a client thinks before its next message", 0, 10_000),
         Parameter("payload", 1000, "bytes of a message", 1, 1_000_000, presets={"tiny": 100}),
     ),
     variants=(

@@ -15,10 +15,11 @@ from .messages import HOST, messages
 
 
 async def visit(work: Work, client: int, port: int) -> tuple[int, str]:
-    """Send each message when the one before has come back; return the digest of what came back."""
+    """Send each message some time after the one before has come back; return the digest of what came back."""
     received = hashlib.sha256()
     reader, writer = await asyncio.open_connection(HOST, port)
     for message in messages(work, client):
+        await asyncio.sleep(work.number("think-ms") / 1000)
         writer.write(message)
         received.update(await reader.readexactly(len(message)))
     writer.close()
