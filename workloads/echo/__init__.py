@@ -6,10 +6,10 @@ and takes the digest of what came back.
 
 What it shows: what a server is made of in each model. A server of one thread that serves client
 after client (`sequential`) lets all others wait at the door while one thinks. A thread per client
-(`threads`) serves them at once: it sleeps in `recv` until the kernel wakes it, for each message. An event loop
-has one thread for all: it asks the kernel which sockets have something, and calls what belongs to
-them. asyncio has two ways to write that down: callbacks (`protocol`), and coroutines that look as
-if they blocked (`streams`), which cost more for each message.
+(`threads`) serves them at once: it sleeps in `recv` until the kernel wakes it, for each message.
+An event loop has one thread for all: it asks the kernel which sockets have something, and calls
+what belongs to them. asyncio has two ways to write that down: callbacks (`protocol`), and
+coroutines that look as if they blocked (`streams`), which cost more for each message.
 
 What to look for in the report: in `threads` the switches per message, and how threads queue for
 the GIL when many wake up at once; in `async`, `gevent` and `twisted` one thread that is either at

@@ -15,7 +15,7 @@ from .messages import HOST, messages
 
 
 async def visit(work: Work, client: int, port: int) -> tuple[int, str]:
-    """Send each message some time after the one before has come back; return the digest of what came back."""
+    """Think and send a message, and again when it is back; return the digest of all that came."""
     received = hashlib.sha256()
     reader, writer = await asyncio.open_connection(HOST, port)
     for message in messages(work, client):
