@@ -16,8 +16,8 @@ from concurtrace.errors import RunDataError
 from concurtrace.launch.launcher import Launcher
 from concurtrace.launch.plan import RunPlan
 from concurtrace.model.recording import Recording
-from concurtrace.model.run import Environment
 from concurtrace.model.report import Artifact, Outcome, Report, StatesReport
+from concurtrace.model.run import Environment
 from concurtrace.model.task_report import TasksReport
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus

@@ -22,6 +22,7 @@ class Kind(Enum):
     INSTRUMENT = ("instrument", "concurtrace.instruments")
     RULE = ("rule", "concurtrace.diagnosis.rules")
     RENDERER = ("renderer", "concurtrace.reports")
+    COMPARISON = ("comparison-renderer", "concurtrace.reports._comparisons")
 
     @property
     def word(self) -> str:

@@ -103,3 +103,17 @@ def pool_workers(trace: Trace) -> NDArray[np.bool_]:
     found = np.zeros(len(trace.threads), bool)
     found[rows] = True
     return found
+
+
+_MESSAGES = (
+    "multiprocessing/connection",
+    "multiprocessing/queues",
+    "multiprocessing/reduction",
+    "multiprocessing/managers",
+    "pickle",
+)
+
+
+def message_stacks(stacks: Stacks) -> NDArray[np.bool_]:
+    """Tell which stacks are inside of what passes messages between processes."""
+    return within(stacks, lambda one: standard_module(one.file) in _MESSAGES)

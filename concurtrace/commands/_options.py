@@ -64,6 +64,12 @@ def instrument_names(given: str) -> tuple[str, ...]:
 
 def parameter_options(command: _F) -> _F:
     """Add the options that set a workload's parameters; ``parameters_given`` reads them."""
+    workers = click.option("--workers", type=int, help="How many workers share it.")
+    return unswept_parameter_options(workers(command))
+
+
+def unswept_parameter_options(command: _F) -> _F:
+    """Add the same but for ``--workers``, of which a command may take several."""
     many = click.option(
         "--param",
         "params",
@@ -73,7 +79,6 @@ def parameter_options(command: _F) -> _F:
     )
     named = (
         click.option("--size", type=int, help="How many items the work has."),
-        click.option("--workers", type=int, help="How many workers share it."),
         click.option("--seed", type=int, help="What the input is generated from."),
         click.option("--variant", help="A variant of the workload."),
         click.option("--fault", help="A mistake on purpose, to see what it looks like."),

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from concurtrace import api
+from concurtrace import api, comparing
 from concurtrace.commands._report import HTML_NAME
 from concurtrace.rundir import store
 from concurtrace.rundir.atomic import write_atomically
+from concurtrace.rundir.comparison import is_comparison
 
 
 @click.command()
@@ -37,7 +38,7 @@ def command(run: str, format_name: str, output: Path | None, open_it: bool) -> N
     """
     folder = store.find(run)
     format_name = "html" if open_it else format_name
-    content = api.render(api.load(folder), format_name)
+    content = _render(folder, format_name)
     if output is None and (open_it or format_name == "html"):
         output = folder / HTML_NAME
     if output is None:
@@ -48,3 +49,9 @@ def command(run: str, format_name: str, output: Path | None, open_it: bool) -> N
     click.echo(str(output))
     if open_it:
         click.launch(output.resolve().as_uri())
+
+
+def _render(folder: Path, format_name: str) -> bytes:
+    if is_comparison(folder):
+        return comparing.render(comparing.load_comparison(folder), format_name)
+    return api.render(api.load(folder), format_name)

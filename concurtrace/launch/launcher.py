@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
@@ -37,37 +37,55 @@ WORKLOAD_DEFAULTS = {
 class Launcher:
     """A run under way; the manifest on disk is right after each of its passes."""
 
-    def __init__(self, plan: RunPlan, folder: Path, started_at: str, progress: Progress) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        folder: Path,
+        started_at: str,
+        progress: Progress,
+        interrupts: Interrupts | None = None,
+    ) -> None:
         self.plan = plan
         self.raw = folder.resolve() / store.RAW
         self.progress = progress
-        self.interrupts = Interrupts()
+        self.interrupts = interrupts or Interrupts()
         self.manifest = Manifest(
             folder.name, started_at, RunStatus.RUNNING, plan.target, options=plan.options
         )
 
     def execute(self) -> Manifest:
         """Carry out every pass; RunFailedError if the target can't be run at all."""
+        with self.interrupts.watched():
+            for _ in self.steps():
+                pass
+        return self.manifest
+
+    def steps(self, like: Manifest | None = None) -> Iterator[None]:
+        """Carry out the run, one execution of the target at a time: others may go between.
+
+        ``like`` is a run of the same work whose expected result and environment hold here too.
+        """
         self._save()
         adopt_orphans()
-        with self.interrupts.watched():
-            try:
-                self._prepare()
-            except OSError as error:
-                raise RunFailedError(f"Cannot prepare the run: {error}.") from error
-            for pass_plan in self.plan.passes:
-                done = self._pass(pass_plan)
-                self._save(passes=(*self.manifest.passes, done))
+        try:
+            self._prepare(like)
+        except OSError as error:
+            raise RunFailedError(f"Cannot prepare the run: {error}.") from error
+        for pass_plan in self.plan.passes:
+            done = yield from self._pass(pass_plan)
+            self._save(passes=(*self.manifest.passes, done))
         interrupted = self.interrupts.happened
         self._save(status=RunStatus.INTERRUPTED if interrupted else RunStatus.FINISHED)
-        return self.manifest
 
     def _save(self, **changes: Any) -> None:
         self.manifest = dataclasses.replace(self.manifest, **changes)
         manifest.write(self.manifest, self.raw.parent)
 
-    def _prepare(self) -> None:
+    def _prepare(self, like: Manifest | None) -> None:
         """Let a child describe itself; for a workload, let it work out the expected result too."""
+        if like is not None and like.target.parameters == self.plan.target.parameters:
+            self._save(environment=like.environment, expected_checksum=like.expected_checksum)
+            return
         raw = self.raw / "reference"
         raw.mkdir()
         if self.plan.target.kind is not TargetKind.WORKLOAD:
@@ -91,7 +109,7 @@ class Launcher:
                 expected_checksum=answer["checksum"],
             )
 
-    def _pass(self, plan: PassPlan) -> Pass:
+    def _pass(self, plan: PassPlan) -> Generator[None, None, Pass]:
         """Carry out one pass; whatever goes wrong is its status and reason, not an exception."""
         missing = {one.name: reason for one in plan.instruments if (reason := one.missing())}
         able = tuple(one for one in plan.instruments if one.name not in missing)
@@ -106,7 +124,9 @@ class Launcher:
             for number in range(plan.repeat):
                 count = f" ({number + 1} of {plan.repeat})" if plan.repeat > 1 else ""
                 self.progress(f"pass {plan.name}{count}")
-                executions.append(self._execution(plan.name, able, number))
+                with load.counted():
+                    executions.append(self._execution(plan.name, able, number))
+                yield
                 if self.interrupts.happened or not executions[-1].ended_by_itself:
                     break
         except (ConcurtraceError, OSError) as error:

@@ -63,7 +63,7 @@ def read(folder: Path) -> Manifest:
         raise RunDataError(f"{folder} is not a run directory: it has no {FILE_NAME}.") from None
     except (OSError, ValueError) as error:
         raise RunDataError(f"{path} is damaged: {error}.") from None
-    _check_format(path, document)
+    check_format(path, document, FORMAT_NAME, FORMAT_VERSION)
     try:
         return _converter.structure(document, Manifest)
     except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as error:
@@ -76,12 +76,13 @@ def structure_environment(described: Mapping[str, Any]) -> Environment:
     return _converter.structure(described, Environment)
 
 
-def _check_format(path: Path, document: object) -> None:
+def check_format(path: Path, document: object, name: str, version: int) -> None:
+    """Refuse what has another name or version; RunDataError says what to do."""
     mark = document.get("format") if isinstance(document, dict) else None
-    if not isinstance(mark, dict) or mark.get("name") != FORMAT_NAME:
-        raise RunDataError(f"{path} was not written by concurtrace: it names no {FORMAT_NAME}.")
-    if mark.get("version") != FORMAT_VERSION:
+    if not isinstance(mark, dict) or mark.get("name") != name:
+        raise RunDataError(f"{path} was not written by concurtrace: it names no {name}.")
+    if mark.get("version") != version:
         raise RunDataError(
             f"{path} has format version {mark.get('version')}; this concurtrace reads version"
-            f" {FORMAT_VERSION}. Open it with the version that wrote it."
+            f" {version}. Open it with the version that wrote it."
         )

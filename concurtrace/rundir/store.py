@@ -7,7 +7,7 @@ from pathlib import Path
 from concurtrace.discovery import unknown
 from concurtrace.errors import RunFailedError, UsageError
 from concurtrace.model.run import Target
-from concurtrace.rundir import manifest
+from concurtrace.rundir import comparison, manifest
 
 RUNS = Path(".concurtrace") / "runs"
 RAW = "raw"
@@ -36,6 +36,15 @@ def create(target: Target, runs: Path = RUNS) -> Path:
     raise RunFailedError(f"Cannot make a run directory {name} under {runs}: too many in a second.")
 
 
+def create_inside(folder: Path, name: str) -> Path:
+    """Make the directory of a run that is a part of another, under a name that is not taken."""
+    try:
+        (folder / name / RAW).mkdir(parents=True)
+    except OSError as error:
+        raise RunFailedError(f"Cannot make {folder / name}: {error.strerror}.") from error
+    return folder / name
+
+
 def find(wanted: str, runs: Path = RUNS) -> Path:
     """Find a run by path, name, unique prefix or ``last``; UsageError with the close matches."""
     path = Path(wanted)
@@ -62,10 +71,16 @@ def list_names(runs: Path = RUNS) -> list[str]:
     """List the names of all runs, oldest first."""
     if not runs.is_dir():
         return []
-    found = [entry for entry in runs.iterdir() if (entry / manifest.FILE_NAME).exists()]
+    found = [entry for entry in runs.iterdir() if _mark(entry).exists()]
     return [entry.name for entry in sorted(found, key=_age)]
 
 
 def _age(folder: Path) -> tuple[str, float]:
     # Names start with the second; within one second the older folder was changed first.
-    return folder.name[:15], (folder / manifest.FILE_NAME).stat().st_mtime
+    return folder.name[:15], _mark(folder).stat().st_mtime
+
+
+def _mark(folder: Path) -> Path:
+    """The file that makes a directory a run, or a comparison of runs."""
+    compared = folder / comparison.FILE_NAME
+    return compared if compared.exists() else folder / manifest.FILE_NAME

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from concurtrace.model.comparison import Comparison
 from concurtrace.model.report import Report
 
 from .._text import printable, shorten, without_home
@@ -60,16 +61,21 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
 
 
 def render_page(report: Report) -> str:
-    """Render the whole page."""
+    """Render the whole page of a run."""
     sections = [section for build in SECTIONS if (section := build(report)) is not None]
+    return fill(subject(report.target), report, sections)
+
+
+def fill(title: str, about: Report | Comparison, sections: Sequence[Section]) -> str:
+    """Put sections into a page; its head tells when and on which Python it ran."""
     style = _style()
     head, main = _script(_HEAD_SCRIPT), _scripts()
     page: str = (
         _templates()
         .get_template("page.html.j2")
         .render(
-            title=printable(without_home(subject(report.target))),
-            report=report,
+            title=printable(without_home(title)),
+            report=about,
             sections=sections,
             policy=_policy(style, (head, main)),
             style=Markup(style),  # noqa: S704 - a file of this package

@@ -14,7 +14,7 @@ from concurtrace.analysis.replay import Program, Rules, Step, Worker, replay
 from concurtrace.analysis.unchanged import Replayed as Replayed
 from concurtrace.model.report import Prediction
 
-WORST_ERROR = 0.35
+WORST_ERROR = 0.25
 """A model that misses the run itself by more says nothing about another."""
 LEAST_ERROR = 0.03
 """Two runs of one program differ by a few percent on a quiet machine: no range is narrower."""

@@ -7,27 +7,18 @@ For small pieces of work, or large data, that costs more than the work.
 from collections.abc import Iterable
 
 from concurtrace.analysis.concurrency import WORKING
-from concurtrace.analysis.crew import within
+from concurtrace.analysis.crew import message_stacks
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
-from concurtrace.model.recording import Function
 from concurtrace.model.report import Severity
 from concurtrace.model.states import Reason, State
 from concurtrace.model.trace import SpanFlag
-from concurtrace.recording.reasons import standard_module
 from concurtrace.units import share_text, time_text
 
 SHARE = Limits(0.2, 0.4)
 """Share of all work that is packing, unpacking, and waiting for room in a pipe."""
 FEWEST = 20
 """Samples: fewer say little about where time went."""
-_MODULES = (
-    "multiprocessing/connection",
-    "multiprocessing/queues",
-    "multiprocessing/reduction",
-    "multiprocessing/managers",
-    "pickle",
-)
 
 
 def check(case: Case) -> Iterable[Answer]:
@@ -41,7 +32,7 @@ def check(case: Case) -> Iterable[Answer]:
     full_ns = int(trace.spans.dur_ns[full].sum())
     packing, seen = 0.0, 0
     if samples is not None and len(samples) >= FEWEST:
-        inside = within(trace.stacks, _passes)[samples.stack]
+        inside = message_stacks(trace.stacks)[samples.stack]
         packing, seen = float(inside.mean()), len(samples)
     else:
         packing = _folded_share(case)
@@ -64,10 +55,6 @@ def check(case: Case) -> Iterable[Answer]:
         cause=Cause.IPC,
         explained_by=frozenset({Cause.START}),
     )
-
-
-def _passes(function: Function) -> bool:
-    return standard_module(function.file) in _MODULES
 
 
 def _folded_share(case: Case) -> float:

@@ -1,0 +1,78 @@
+"""Scaling: what more workers brought, why not more, and what still more would bring."""
+
+from dataclasses import dataclass
+
+from concurtrace.model.comparison import Comparison, Scaling, ScalingPoint
+from concurtrace.units import share_text, significant, time_text
+
+from ..._comparisons._words import interval
+from ..section import Section
+
+
+@dataclass(frozen=True)
+class Row:
+    """A number of workers as texts; ``bar`` is its speed-up in percent of the highest."""
+
+    workers: int
+    wall: str
+    speedup: str
+    interval: str
+    bar: int
+    serial: str
+    fitted: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """A mode: its sentence, its measured points, what the law foretells, its parameters."""
+
+    mode: str
+    sentence: str
+    rows: tuple[Row, ...]
+    foretold: tuple[tuple[str, str], ...]
+    law: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """The modes whose workers were varied."""
+
+    modes: tuple[Told, ...]
+
+
+def build(comparison: Comparison) -> Section | None:
+    """Show how every mode scales; None where the number of workers was not varied."""
+    if not comparison.scaling:
+        return None
+    answer = " ".join(one.sentence for one in comparison.scaling)
+    return Section("scaling", "Workers", answer, View(tuple(map(_told, comparison.scaling))))
+
+
+def _told(one: Scaling) -> Told:
+    highest = max(point.speedup.factor for point in one.points)
+    law = [("serial part (Amdahl)", share_text(one.amdahl_serial))]
+    if one.contention is not None and one.coherency is not None:
+        law.append(("contention (universal law)", significant(one.contention)))
+        law.append(("coherency (universal law)", significant(one.coherency)))
+    return Told(
+        one.mode,
+        one.sentence,
+        tuple(_row(point, highest) for point in one.points),
+        tuple((f"{many} workers", f"{significant(times)} times") for many, times in one.foretold),
+        tuple(law),
+    )
+
+
+def _row(one: ScalingPoint, highest: float) -> Row:
+    fitted = "too few points"
+    if one.fitted is not None and one.error is not None:
+        fitted = f"{significant(one.fitted)} times ({one.error * 100:+.0f} %)"
+    return Row(
+        one.workers,
+        time_text(one.wall_ns),
+        f"{significant(one.speedup.factor)} times",
+        interval(one.speedup),
+        round(100 * one.speedup.factor / highest),
+        "not defined" if one.serial is None else share_text(max(0.0, one.serial)),
+        fitted,
+    )

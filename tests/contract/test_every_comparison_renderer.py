@@ -1,0 +1,75 @@
+"""What holds for every renderer of comparisons."""
+
+import json
+from dataclasses import replace
+
+import jsonschema
+import pytest
+
+from concurtrace import discovery
+from concurtrace.discovery import Kind
+from concurtrace.model.comparison import Checked, Comparison, Speed
+from reports.json_ import SCHEMA
+from tests import builders
+from tests.builders_comparison import comparison, mode
+
+NAMES = list(discovery.modules(Kind.COMPARISON))
+SWEEP = tuple(mode("threads", 100 / n, 101 / n, workers=n) for n in (1, 2, 4, 8))
+FORETOLD = Checked("a", "b", 2.0, 1.8, 2.2, Speed(1.9, None, None), 0.05, 0.01, ("alone",))
+GIVEN = {
+    "tie and trouble": comparison(),
+    "one round": comparison(mode("sequential", 200), mode("threads", 100)),
+    "workers": comparison(*SWEEP),
+    "foretold": comparison(predictions=(FORETOLD,)),
+    "nothing came to its end": comparison(mode("sequential", trouble="it was killed")),
+    "interrupted": comparison(interrupted=True),
+}
+
+
+def render(name: str, given: Comparison) -> str:
+    rendered = discovery.load(Kind.COMPARISON, name).RENDERER.render(given)
+    return rendered if isinstance(rendered, str) else bytes(rendered).decode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_is(name: str) -> None:
+    module = discovery.load(Kind.COMPARISON, name)
+    assert module.__doc__
+    assert module.RENDERER.name == name
+
+
+def test_every_format_of_the_contract_is_there() -> None:
+    assert {"terminal", "json", "html"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_it_renders_whatever_came_of_it(name: str, given: Comparison) -> None:
+    once = render(name, given)
+    assert given.verdict.split()[0] in once
+    assert render(name, given) == once
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", builders.HOSTILE)
+def test_it_renders_any_name(name: str, kind: str) -> None:
+    text = builders.HOSTILE[kind]
+    given = comparison(mode(text, 200, 210), mode("threads", 100, trouble=text), name=text)
+    written = render(name, replace(given, notes=(text,)))
+    assert "\x1b" not in written
+    assert "<script>alert" not in written or name != "html"
+    written.encode()
+
+
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_json_follows_the_schema(given: Comparison) -> None:
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    written = json.loads(render("json", given))
+    # A report refers to the root of the schema, which here is not that of a report.
+    reports = [one.pop("report") for one in written["comparison"]["modes"]]
+    compared = schema["$defs"]["compared_mode"]
+    compared["required"].remove("report")
+    root = {"$ref": "#/$defs/comparison", "$defs": schema["$defs"]}
+    jsonschema.Draft202012Validator(root).validate(written)
+    for report in reports:
+        jsonschema.Draft202012Validator(schema).validate(report)
