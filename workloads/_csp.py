@@ -1,8 +1,11 @@
 """pycsp, kept on this machine and cleaned up after."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+
+HOST = "127.0.0.1"
 
 
 @contextmanager
@@ -16,10 +19,15 @@ def parallel() -> Iterator[ModuleType]:
     from pycsp import parallel as csp
     from pycsp.parallel.dispatch import SocketDispatcher
 
-    csp.Configuration().set(csp.PYCSP_HOST, "127.0.0.1")
+    csp.Configuration().set(csp.PYCSP_HOST, HOST)
+    before = os.environ.get("PYCSP_HOST")
+    # For processes that are spawned: they ask before anybody could tell them.
+    os.environ["PYCSP_HOST"] = HOST
     try:
         yield csp
     finally:
+        if before is None:
+            del os.environ["PYCSP_HOST"]
         server = SocketDispatcher().getThread()
         thread = server.thread
         csp.shutdown()
