@@ -4,7 +4,8 @@ import textwrap
 
 from concurtrace.model.report import Report, Severity
 
-from ._findings import prediction, shown, stories, where
+from ._findings import prediction, stories, where
+from ._places import Places
 
 _COLUMNS = 100
 _SHOWN = 4
@@ -15,17 +16,20 @@ def diagnosis(report: Report) -> list[str]:
     """Tell the verdict and the first findings with where and what to try."""
     if not report.verdict:
         return []
-    lines = ["Diagnosis", *_wrapped(shown(report.verdict), "  ", "  ")]
+    places = Places.of(report)
+    lines = ["Diagnosis", *_wrapped(places.sentence(report.verdict), "  ", "  ")]
     told = stories(report)
     for story in told[:_SHOWN]:
         one = story.head
         word = "WARNING" if one.severity is Severity.WARNING else "NOTE"
-        lines += _wrapped(f"{word} {one.rule}: {shown(one.summary)}", "  - ", "    ")
+        lines += _wrapped(f"{word} {one.rule}: {places.sentence(one.summary)}", "  - ", "    ")
         lines += [f"      at {place}" for place in where(report, one)[:_PLACES]]
         if one.severity is Severity.WARNING and one.remedy:
-            lines += _wrapped(f"try: {shown(one.remedy)}", "      ", "      ")
+            lines += _wrapped(f"try: {places.sentence(one.remedy)}", "      ", "      ")
         if one.prediction is not None:
-            lines += _wrapped(shown(f"predicted: {prediction(one.prediction)}"), "      ", "      ")
+            lines += _wrapped(
+                places.sentence(f"predicted: {prediction(one.prediction)}"), "      ", "      "
+            )
         if one.also:
             lines += _wrapped(f"the same story: {', '.join(one.also)}", "      ", "      ")
     if len(told) > _SHOWN:

@@ -7,7 +7,6 @@ from concurtrace.model.report import Finding, Prediction, Report, Severity
 from concurtrace.units import count_text, share_text, significant, time_text
 
 from ._places import Places
-from ._text import told
 
 SIGNS = {
     Severity.WARNING: "▲",
@@ -51,39 +50,27 @@ def others(report: Report) -> tuple[Finding, ...]:
     return tuple(one for one in report.findings if one.severity in quiet)
 
 
-def shown(text: str) -> str:
-    """Make a sentence of a finding fit to be shown."""
-    return told(text)
-
-
 def where(report: Report, finding: Finding) -> tuple[str, ...]:
     """Name the places of a finding: ``crawl.py:4 in fetch``."""
     places = Places.of(report)
-    return tuple(shown(_place(places, one)) for one in finding.where)
+    return tuple(places.where(one) for one in finding.where)
 
 
-def _place(places: Places, text: str) -> str:
-    at, _, name = text.rpartition(" in ")
-    file, _, line = at.rpartition(":")
-    if not line.isdecimal():
-        return text
-    return f"{places.line(file, int(line))} in {name}"
-
-
-def evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
+def evidence(report: Report, finding: Finding) -> tuple[tuple[str, str], ...]:
     """Write the proof as pairs of a name and a text."""
+    places = Places.of(report)
     given: Mapping[str, int | float | str] = finding.evidence or {}
-    return tuple((_name(key), _value(key, value)) for key, value in given.items())
+    return tuple((_name(key), _value(key, value, places)) for key, value in given.items())
 
 
 def _name(key: str) -> str:
     return key.removesuffix("_ns").removesuffix("_bytes").replace("_", " ")
 
 
-def _value(key: str, value: float | str) -> str:
+def _value(key: str, value: float | str, places: Places) -> str:
     match value:
         case str():
-            return shown(value)
+            return places.sentence(value)
         case _ if key.endswith("_ns"):
             return time_text(value)
         case float() if key.endswith(_SHARES):

@@ -9,7 +9,7 @@ from concurtrace.model.recording import Function
 from concurtrace.model.report import Report
 from concurtrace.model.run import TargetKind
 
-from ._text import printable, shorten_path, without_home
+from ._text import printable, shorten_path, told, without_home
 
 BUILTIN_FILE = "~"
 """The file that functions written in C are recorded under."""
@@ -18,6 +18,9 @@ _INSTALLED = re.compile(r"^.*/(?:site-packages|dist-packages|lib/python3\.\d+t?)
 _METHOD = re.compile(r"^<method '(?P<name>\w+)' of '(?P<owner>[\w.]+)' objects>$")
 _BUILT_IN = re.compile(r"^<built-in method (?P<name>[\w.]+)>$")
 _WHERE = re.compile(r"(?P<file>.*?):(?P<line>\d+) in (?P<name>.*)", re.DOTALL)
+_PATH = re.compile(r"(?<![\w.~/<])/[^\s:,;()'\"]+")
+_PACKAGE = f"{Path(__file__).parents[1]}/"
+"""Where the bundled workloads lie when the package is used from its sources."""
 _RUNS = (".concurtrace", "runs")
 _LONGEST = 200
 
@@ -56,19 +59,28 @@ class Places:
         inside = self.folder.rstrip("/") + "/"
         shown = _INSTALLED.sub("", file)
         if shown == file:
-            shown = without_home(file.removeprefix(inside))
+            shown = without_home(file.removeprefix(inside).removeprefix(_PACKAGE))
         return printable(shorten_path(shown, _LONGEST))
 
     def line(self, file: str, line: int) -> str:
         """Show a place in a file."""
         return self.file(file) if file == BUILTIN_FILE else f"{self.file(file)}:{line}"
 
+    def sentence(self, text: str) -> str:
+        """Show a sentence: the paths in it as they are shown elsewhere, and no secrets."""
+        return told(_PATH.sub(lambda match: self.file(match.group()), text))
+
     def where(self, where: str) -> str:
         """Show what is written ``file.py:9 in f``; anything else stays as it is."""
         match = _WHERE.fullmatch(where)
         if match is None:
-            return printable(where)
+            return told(where)
         return f"{self.line(match['file'], int(match['line']))} in {printable(match['name'])}"
+
+    def parts(self, where: str) -> tuple[str, int] | None:
+        """Take the file and the line out of ``file.py:9 in f``; None from anything else."""
+        match = _WHERE.fullmatch(where)
+        return (match["file"], int(match["line"])) if match else None
 
     def function(self, function: Function) -> str:
         """Show where a function is defined."""

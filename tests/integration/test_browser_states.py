@@ -1,6 +1,7 @@
 """States and their timeline in a real browser: exact, by mouse and keys, safe, in both themes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from concurtrace.reports.html.lanes import REASONS, lay_out
 from playwright.sync_api import Browser, Page
 
 from concurtrace.model.recording import Recording
-from concurtrace.model.report import Report
+from concurtrace.model.report import Finding, Report, Severity
 from concurtrace.model.trace import Trace
 from tests import builders
 from tests.browser import Opened, write_report
@@ -151,12 +152,29 @@ def test_a_click_selects_what_is_under_it(page: Page, tmp_path: Path) -> None:
     assert selected(page).startswith("MainThread: sleeping")
 
 
+def test_a_finding_leads_to_its_moment_and_its_line(page: Page, tmp_path: Path) -> None:
+    line = f"{builders.FILE}:5 in fetch"
+    finding = Finding("lock-contention", Severity.WARNING, "Threads waited.", where=(line,))
+    finding = replace(finding, window_ns=(10_000_000, 60_000_000))
+    opened = opened_timeline(
+        page, write_report(tmp_path, replace(builders.everything(), findings=(finding,)))
+    )
+    page.get_by_role("link", name="Show it in the timeline").click()
+    page.locator("#timeline-range", has_text="10.0 ms to 60.0 ms: 50.0 ms of").wait_for()
+    page.locator("#source details[open] summary").first.click()
+    page.locator("#findings a", has_text="crawl.py:5").click()
+    row = page.locator("tr:target")
+    row.wait_for()
+    assert row.locator("code").inner_text() == builders.SOURCE[4]
+    opened.is_quiet()
+
+
 def test_an_address_brings_back_what_was_seen(browser: Browser, page: Page, tmp_path: Path) -> None:
     file = write_report(tmp_path, of(convoy()))
     opened_timeline(page, file)
     page.locator("#timeline-waits a").nth(1).click()
     page.locator("#timeline-in").click()
-    page.locator("#timeline-range", has_not_text="100 ms of 100 ms").wait_for()
+    page.locator("#timeline-range", has_text=": 10.0 ms of 100 ms").wait_for()
     shown, said = page.locator("#timeline-range").inner_text(), selected(page)
     again = browser.new_page(viewport={"width": 1300, "height": 900})
     again.goto(page.url)

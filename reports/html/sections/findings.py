@@ -5,9 +5,36 @@ from dataclasses import dataclass
 from concurtrace.model.report import Finding, Report
 from concurtrace.units import time_text
 
-from ..._findings import SIGNS, Story, evidence, others, prediction, shown, stories, where
+from ..._findings import SIGNS, Story, evidence, others, prediction, stories
+from ..._places import Places
 from ..._words import absence
 from ..section import Section
+from . import source
+from .source import line_anchor
+
+_PROOFS = (
+    ("gil", "gil", "the GIL's waits by thread"),
+    ("lock", "locks", "the locks"),
+    ("barrier", "locks", "the locks"),
+    ("core", "cores", "the cores over time"),
+    ("oversubscription", "cores", "the cores over time"),
+    ("context-switch", "cores", "the cores over time"),
+    ("competing-load", "passes", "what the passes cost"),
+    ("overhead", "passes", "what the passes cost"),
+    ("degraded", "passes", "what is known of the numbers"),
+    ("lost", "passes", "what is known of the numbers"),
+    ("memory", "memory", "memory over time"),
+    ("hotspot", "functions", "the functions"),
+)
+"""Parts of rules' names, and the section that has the figures behind them."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A text, and the address within the page of what shows it; "" where nothing does."""
+
+    text: str
+    href: str
 
 
 @dataclass(frozen=True)
@@ -21,10 +48,11 @@ class Row:
     explanation: str
     remedy: str
     gain: str
-    where: tuple[str, ...]
+    where: tuple[Link, ...]
     evidence: tuple[tuple[str, str], ...]
     prediction: str
-    window: str
+    moment: Link
+    proof: Link
 
 
 @dataclass(frozen=True)
@@ -48,9 +76,10 @@ def build(report: Report) -> Section:
     title = "Findings"
     if not report.findings:
         return Section("findings", title, absence=absence(report, "Wait states were", "states"))
-    told = tuple(_told(report, one) for one in stories(report))
-    rest = tuple(_row(report, one, "") for one in others(report))
-    answer = shown(report.verdict) or _answer(len(told))
+    rows = _Rows(report, Places.of(report), source.anchors(source.build(report)))
+    told = tuple(rows.told(one) for one in stories(report))
+    rest = tuple(rows.row(one, "") for one in others(report))
+    answer = rows.places.sentence(report.verdict) or _answer(len(told))
     return Section("findings", title, answer, View(told, rest))
 
 
@@ -58,29 +87,52 @@ def _answer(count: int) -> str:
     return f"{count} found." if count else "Nothing was found by what was recorded."
 
 
-def _told(report: Report, story: Story) -> Told:
-    parts = tuple(_row(report, one, "") for one in story.parts)
-    return Told(_row(report, story.head, story.gain), parts)
+@dataclass(frozen=True)
+class _Rows:
+    """What every row is made with; ``lines`` are the addresses of lines that the page shows."""
+
+    report: Report
+    places: Places
+    lines: frozenset[str]
+
+    def told(self, story: Story) -> Told:
+        """Tell a story."""
+        parts = tuple(self.row(one, "") for one in story.parts)
+        return Told(self.row(story.head, story.gain), parts)
+
+    def row(self, one: Finding, gain: str) -> Row:
+        """Tell a finding."""
+        said = self.places.sentence
+        return Row(
+            rule=one.rule,
+            severity=one.severity.value,
+            sign=SIGNS[one.severity],
+            summary=said(one.summary),
+            explanation=said(one.explanation),
+            remedy=said(one.remedy),
+            gain=gain,
+            where=tuple(map(self._place, one.where)),
+            evidence=evidence(self.report, one),
+            prediction=said(prediction(one.prediction)) if one.prediction else "",
+            moment=self._moment(one),
+            proof=_proof(one.rule),
+        )
+
+    def _place(self, where: str) -> Link:
+        place = self.places.parts(where)
+        anchor = line_anchor(*place) if place else ""
+        return Link(self.places.where(where), f"#{anchor}" if anchor in self.lines else "")
+
+    def _moment(self, one: Finding) -> Link:
+        """Tell when it was; the timeline can show that where it was recorded."""
+        if one.window_ns is None:
+            return Link("", "")
+        start, end = one.window_ns
+        text = f"{time_text(start)} to {time_text(end)} after the start"
+        href = f"#timeline?t0={start}&t1={end}" if self.report.states and end > start else ""
+        return Link(text, href)
 
 
-def _row(report: Report, one: Finding, gain: str) -> Row:
-    return Row(
-        rule=one.rule,
-        severity=one.severity.value,
-        sign=SIGNS[one.severity],
-        summary=shown(one.summary),
-        explanation=shown(one.explanation),
-        remedy=shown(one.remedy),
-        gain=gain,
-        where=where(report, one),
-        evidence=evidence(one),
-        prediction=shown(prediction(one.prediction)) if one.prediction else "",
-        window=_window(one),
-    )
-
-
-def _window(one: Finding) -> str:
-    if one.window_ns is None:
-        return ""
-    start, end = one.window_ns
-    return f"{time_text(start)} to {time_text(end)} after the start"
+def _proof(rule: str) -> Link:
+    found = (Link(text, f"#{section}") for part, section, text in _PROOFS if part in rule)
+    return next(found, Link("the states of all threads", "#states"))

@@ -10,6 +10,8 @@ from ..._places import Origin, Places, name_of
 from ..._text import shorten, without_home
 from ..._words import NoteKind, Tone, Verdict, notes, verdict
 from ..section import Section
+from . import source
+from .states import Bar, whole_bar
 
 _NAME_LIMIT = 80
 _LISTED = 3
@@ -20,19 +22,20 @@ _NAMED = ("size", "workers")
 
 @dataclass(frozen=True)
 class Pointer:
-    """Something worth a look: a sentence, and the section that shows it."""
+    """Something worth a look: a sentence, and the address within the page of what shows it."""
 
     text: str
-    section: str
+    address: str
 
 
 @dataclass(frozen=True)
 class View:
-    """``diagnosis`` is what holds the run back; ``ran`` and ``machine`` are rows of two texts."""
+    """What holds the run back, what all threads did with their time, and rows of two texts."""
 
     verdict: Verdict
     sign: str
     diagnosis: str
+    whole: Bar | None
     tiles: tuple[Fact, ...]
     warnings: tuple[str, ...]
     pointers: tuple[Pointer, ...]
@@ -49,7 +52,8 @@ def build(report: Report) -> Section:
     view = View(
         said,
         _SIGNS[said.tone],
-        report.verdict,
+        Places.of(report).sentence(report.verdict),
+        whole_bar(report),
         _tiles(report),
         _warnings(report),
         tuple(_pointers(report)),
@@ -83,6 +87,7 @@ def _pointers(report: Report) -> list[Pointer]:
     """Point at the most expensive function, line and memory line."""
     places = Places.of(report)
     found = [_function(report, places)] if function_time_ns(report) else []
+    shown = source.anchors(source.build(report))
     line = _line(report, places)
     if line is not None and line.time_ns:
         where = places.line(line.file, line.line)
@@ -90,14 +95,19 @@ def _pointers(report: Report) -> list[Pointer]:
             f"The line that took most in {_name(line.function)} is {where}:"
             f" {time_text(line.time_ns)} in {count_text(line.hits)} hits."
         )
-        found.append(Pointer(text, "source"))
+        found.append(Pointer(text, _line_address(line.file, line.line, shown)))
     grown = next(iter(report.hot.memory_lines), None)
     if grown is not None and grown.increment_bytes > 0:
         where = places.line(grown.file, grown.line)
         added = size_text(grown.increment_bytes)
         text = f"The line that added most memory is {where}: {added}, calls included."
-        found.append(Pointer(text, "source"))
+        found.append(Pointer(text, _line_address(grown.file, grown.line, shown)))
     return found
+
+
+def _line_address(file: str, line: int, shown: frozenset[str]) -> str:
+    anchor = source.line_anchor(file, line)
+    return anchor if anchor in shown else "source"
 
 
 def _own(report: Report, places: Places) -> HotFunction | None:

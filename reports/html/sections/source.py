@@ -1,6 +1,7 @@
 """Source: the watched lines with their hits, time and memory beside them."""
 
 import re
+import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -62,8 +63,9 @@ class Watched:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of source with texts beside it; ``heat`` 0 to 5."""
+    """A line of source with texts beside it; ``heat`` 0 to 5, ``anchor`` "" if it was not hit."""
 
+    anchor: str
     number: int
     heat: int
     hits: str
@@ -96,6 +98,22 @@ class View:
     has_memory: bool
     blocks: tuple[Block, ...]
     absent: tuple[Absence, ...]
+
+
+def line_anchor(file: str, line: int) -> str:
+    """Name a line of source as an address within the page."""
+    return f"line-{zlib.crc32(file.encode('utf-8', 'surrogatepass')):08x}-{line}"
+
+
+def anchors(section: Section) -> frozenset[str]:
+    """Return the lines that a built section shows."""
+    match section.view:
+        case View() as view:
+            return frozenset(
+                line.anchor for block in view.blocks for line in block.lines if line.anchor
+            )
+        case _:
+            return frozenset()
 
 
 def build(report: Report) -> Section:
@@ -212,6 +230,7 @@ class _Table:
     sizes: Scale
     hottest_ns: int
     sources: dict[str, tuple[str, ...]]
+    taken: set[str] = field(default_factory=set)
 
     def block(self, place: Watched, *, opened: bool, fits: bool) -> Block:
         """Show a function; without lines where there is no room."""
@@ -242,6 +261,7 @@ class _Table:
         whole, grown = place.time_ns, one.increment_bytes
         text = source[number - 1] if number <= len(source) else ""
         return Line(
+            anchor=self._anchor(place.file, number) if number in place.lines else "",
             number=number,
             heat=self._heat(one.time_ns),
             hits=count_text(one.hits) if one.hits else "",
@@ -250,6 +270,14 @@ class _Table:
             memory=f"{'+' if grown > 0 else ''}{self.sizes.text(grown)}" if grown else "",
             text=shorten(text.rstrip().expandtabs(4), _LINE_LIMIT),
         )
+
+    def _anchor(self, file: str, number: int) -> str:
+        """Give a line its address; where functions overlap, the first one shown has it."""
+        anchor = line_anchor(file, number)
+        if anchor in self.taken:
+            return ""
+        self.taken.add(anchor)
+        return anchor
 
     def _heat(self, time_ns: int) -> int:
         if time_ns <= 0:

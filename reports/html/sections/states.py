@@ -87,6 +87,16 @@ class View:
     disturbed: str
 
 
+def whole_bar(report: Report) -> Bar | None:
+    """Make the bar of all threads together; None where no states were recorded."""
+    states = report.states
+    if states is None or not any(one.threads for one in states.processes):
+        return None
+    row = ThreadRow("", "all", _members(states), ())
+    scale = Scale.for_times([row.lifetime_ns])
+    return _bar(row, _columns(all_states(states)), scale, gil=report.environment.gil)
+
+
 def build(report: Report) -> Section:
     """Show the states."""
     states = report.states

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+from concurtrace.reports.html.sections.source import line_anchor
 
 from concurtrace import discovery
 from concurtrace.discovery import Kind
 from concurtrace.model.report import Finding, PathStep, Prediction, Report, Severity
 from concurtrace.model.states import State
 from tests import builders
+from tests.unit.reports.test_html_page import Page
 
 SCHEMA = json.loads(Path("reports/schema.json").read_bytes())
 FINDINGS = (
@@ -65,6 +67,18 @@ def test_the_page_tells_findings_with_proof_parts_and_the_rest() -> None:
     shown = ("11.2 s", "One core was idle.", "KeyError", "1.9", "tasks are independent", "50.0 ms")
     assert [text for text in shown if text not in page] == []
     assert page.index('id="findings"') < page.index('id="passes"')
+
+
+def test_a_finding_leads_to_its_moment_its_lines_and_its_figures() -> None:
+    page = Page(told())
+    links = {one["href"] for one in page.all("a") if "href" in one}
+    assert "#timeline?t0=1000000&t1=90000000" in links
+    assert "#gil" in links
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    # A place that is not among the lines that were watched is told, but is no link.
+    assert {one for one in links if one.startswith("#line-")} <= {f"#{one}" for one in ids}
+    known = told(findings=(replace(FINDINGS[0], where=(f"{builders.FILE}:4 in fetch",)),))
+    assert render("html", known).count(f'href="#{line_anchor(builders.FILE, 4)}"') == 3
 
 
 def test_json_has_findings_verdict_and_critical_path_as_the_schema_says() -> None:

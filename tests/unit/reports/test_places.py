@@ -33,6 +33,15 @@ def test_places_are_told_briefly(file: str, shown: str, origin: Origin) -> None:
     assert places.line(file, 7) == (shown if file == "~" else f"{shown}:7")
 
 
+def test_a_sentence_has_its_paths_told_as_everywhere() -> None:
+    places = Places.of(builders.report())
+    text = "waited for the Lock made in main (/srv/shop/a.py:4), and/or /usr/lib/python3.11/q.py:1."
+    assert places.sentence(text) == "waited for the Lock made in main (a.py:4), and/or q.py:1."
+    assert places.sentence("see https://example.org/srv/shop/a.py") == (
+        "see https://example.org/srv/shop/a.py"
+    )
+
+
 def test_text_given_as_a_program_is_own_code() -> None:
     target = Target(TargetKind.CODE, "-c", None, ("python3", "-c", "print(1)"))
     places = Places.of(replace(builders.report(), target=target))

@@ -31,6 +31,15 @@
   }, { rootMargin: "-10% 0px -60% 0px" });
   for (const section of document.querySelectorAll("main > section")) watcher.observe(section);
 
+  /** What an address leads to is not left folded away. */
+  function unfold() {
+    const target = location.hash.length > 1 ? CT.find(location.hash.slice(1)) : null;
+    for (let one = target?.closest("details"); one; one = one.parentElement?.closest("details") ?? null) one.open = true;
+    if (target) target.scrollIntoView();
+  }
+  addEventListener("hashchange", unfold);
+  unfold();
+
   const opened = /** @type {HTMLDetailsElement[]} */ ([]);
   let themeBefore = /** @type {string | undefined} */ (undefined);
   addEventListener("beforeprint", () => {
