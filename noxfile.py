@@ -80,6 +80,13 @@ def overhead(session: nox.Session) -> None:
 
 
 @nox.session
+def predictions(session: nox.Session) -> None:
+    """Put predictions to the test, each against a measured run of the changed program."""
+    session.install("-e", ".")
+    session.run("python", "-m", "benchmarks.predictions", *session.posargs)
+
+
+@nox.session
 def screenshot(session: nox.Session) -> None:
     """Make the picture in the README anew."""
     session.install("-e", ".[test]")

@@ -16,6 +16,8 @@ from concurtrace.model.report import Prediction
 
 WORST_ERROR = 0.25
 """A model that misses the run itself by more says nothing about another."""
+LOADED = 0.5
+"""Threads of other programs, each wanting a core all the time: from here on they matter."""
 LEAST_ERROR = 0.03
 """Two runs of one program differ by a few percent on a quiet machine: no range is narrower."""
 
@@ -57,6 +59,8 @@ def predict(
         if not took:
             return None
         speeds.append(base.took_ns / took)
+    if base.rules.others > LOADED:
+        assumptions = (*assumptions, "other programs take as much of the cores as they did")
     spread = max(abs(base.error), LEAST_ERROR)
     return Prediction(
         what_if,

@@ -1,0 +1,175 @@
+"""Predictions of traces whose changed length anyone can work out by hand."""
+
+import pytest
+
+from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.engine import diagnose
+from concurtrace.diagnosis.prediction.chosen import predictions
+from concurtrace.diagnosis.prediction.chunks import predict_chunks
+from concurtrace.diagnosis.prediction.free_threaded import SLOWER, predict_free_threaded
+from concurtrace.diagnosis.prediction.locks import predict_outside, predict_without
+from concurtrace.diagnosis.prediction.one_loop import predict_one_loop
+from concurtrace.diagnosis.prediction.processes import predict_processes
+from concurtrace.diagnosis.prediction.start_method import predict_fork
+from concurtrace.diagnosis.prediction.threads import predict_threads
+from concurtrace.diagnosis.prediction.workers import predict_workers
+from concurtrace.model.report import Prediction
+from concurtrace.model.states import Reason
+from concurtrace.model.trace import ObjectKind, Origin
+from tests.builders_trace import TraceBuilder, trace
+from tests.unit.diagnosis.cases import case, taking_turns
+
+
+def speedup(found: Prediction | None, within: float = 0.03) -> object:
+    """What to compare a speed-up with; a prediction also has to have a range around it."""
+    assert found is not None
+    assert found.low < found.speedup < found.high
+    return pytest.approx(found.speedup, rel=within)
+
+
+def turns() -> Case:
+    """A main thread that waits for two others, which compute 500 ms under one GIL."""
+    made = trace().thread("main").waits(500, Reason.JOIN, by="b").running(0.1)
+    for _ in range(50):
+        made.thread("a").running(5).waits_gil(5, by="b")
+        made.thread("b").waits_gil(5, by="a").running(5)
+    return case(made)
+
+
+def test_the_unchanged_replay_says_how_far_off_the_model_is() -> None:
+    found = predict_processes(turns())
+    assert found is not None
+    assert abs(found.model_error) < 0.02
+
+
+def test_computing_threads_become_processes_on_two_cores() -> None:
+    assert speedup(predict_processes(turns())) == 2
+
+
+def test_more_cores_than_threads_bring_no_more() -> None:
+    given = turns()
+    wide = case(given.whole, cores=16)
+    assert speedup(predict_processes(wide)) == 2
+
+
+def test_without_a_gil_python_is_slower_but_parallel() -> None:
+    assert speedup(predict_free_threaded(turns())) == 2 / SLOWER.likely
+
+
+def test_one_thread_is_no_case_for_free_threading() -> None:
+    assert predict_free_threaded(case(trace().thread("main").running(100))) is None
+
+
+def test_computing_in_one_loop_is_no_faster() -> None:
+    assert speedup(predict_one_loop(turns())) == 1
+
+
+def held(state: str, at_once: int = 3) -> Case:
+    """Threads that each hold one lock three times for 20 ms, one after the other."""
+    names = [f"t{number}" for number in range(at_once)]
+    made = trace().lock("L", "app.py:1 in f")
+    made.thread("main").waits(20 * 3 * at_once, Reason.JOIN, by=names[-1]).running(0.1)
+    for number, name in enumerate(names):
+        made.thread(name)
+        if number:
+            made.waits_lock(20 * number, "L", by=names[number - 1])
+        for turn in range(3):
+            made.sleeps(20) if state == "asleep" else made.runs_free(20)
+            if turn < 2:
+                before = names[number - 1]
+                made.waits_lock(20 * (at_once - 1), "L", by=before)
+    return case(made, cores=2)
+
+
+def test_sleeps_under_a_lock_pass_side_by_side_without_it() -> None:
+    given = held("asleep")
+    assert speedup(predict_without(given, given.locks[0])) == 3
+
+
+def test_sleeps_that_are_taken_out_of_a_lock_do_so_as_well() -> None:
+    given = held("asleep")
+    assert speedup(predict_outside(given, given.locks[0])) == 3
+
+
+def test_computing_under_a_lock_is_bound_by_the_cores_without_it() -> None:
+    given = held("computing")
+    assert speedup(predict_without(given, given.locks[0])) == 2
+
+
+def crew(many: int) -> Case:
+    """Workers that wait for 100 ms each, after one that shares the work out."""
+    made = trace().thread("main").waits(100, Reason.JOIN, by="worker-1").running(0.1)
+    for number in range(many):
+        made.thread(f"worker-{number}").io(100)
+    return case(made)
+
+
+@pytest.mark.parametrize(("many", "factor"), [(8, 2), (40, 10)])
+def test_more_workers_wait_side_by_side(many: int, factor: float) -> None:
+    given = crew(4)
+    assert speedup(predict_workers(given, given.crews[0].rows, many)) == factor
+
+
+def test_fewer_workers_do_the_work_of_those_that_are_gone() -> None:
+    given = crew(4)
+    assert speedup(predict_workers(given, given.crews[0].rows, 2)) == 0.5
+
+
+def spawned(method: str) -> Case:
+    made = trace().process("Main", started_by="main").thread("MainThread")
+    made.waits_child(400).running(0.1)
+    return case(
+        made.process("Worker", parent=0, started_by=method).thread("MainThread").running(400)
+    )
+
+
+def test_forking_saves_what_an_interpreter_does_before_its_work() -> None:
+    built = spawned("spawn").whole
+    assert predict_fork(case(built)) is not None
+    assert predict_fork(spawned("fork")) is None
+
+
+def test_larger_messages_save_most_of_what_each_costs() -> None:
+    found = predict_chunks(case(trace().thread("main").running(100)), 0.5)
+    # Seven tenths of the cost are of each message, of which nine tenths are saved.
+    assert speedup(found) == 1 / (1 - 0.5 * 0.7 * 0.9)
+
+
+def test_one_thread_that_waits_is_divided_among_threads() -> None:
+    made = trace().thread("main")
+    for _ in range(40):
+        made.io(50).running(0.01)
+    found = predict_threads(case(made))
+    # The case names eight workers.
+    assert speedup(found) == 8
+
+
+def test_processes_in_one_process_share_its_gil() -> None:
+    made = trace().process("Main", started_by="main").thread("MainThread")
+    made.io(100, Reason.IPC, by="w0").running(0.1)
+    for number in range(2):
+        made.process(f"w{number}", parent=0).thread(f"w{number}").running(100)
+    assert speedup(predict_threads(case(made))) == 0.5
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(case(None), id="nothing recorded"),
+        pytest.param(case(taking_turns().build(origin=Origin.ESTIMATED)), id="estimated"),
+    ],
+)
+def test_without_a_recording_nothing_is_foretold(given: Case) -> None:
+    assert predictions(given) == ()
+
+
+def test_findings_carry_what_their_remedy_would_bring() -> None:
+    made: TraceBuilder = trace().lock("L", "app.py:1 in f", ObjectKind.LOCK)
+    made.thread("main").waits(300, Reason.JOIN, by="t1").running(1)
+    for _ in range(5):
+        made.thread("t0").sleeps(30, at="app.py:5 in f").waits_lock(30, "L", by="t1")
+        made.thread("t1").waits_lock(30, "L", by="t0").sleeps(30, at="app.py:5 in f")
+    found = next(one for one in diagnose(case(made)) if one.rule == "lock-held-across-io")
+    assert found.prediction is not None
+    assert found.prediction.what_if.startswith("no wait while holding the Lock made in f")
+    assert found.prediction.speedup == pytest.approx(2, rel=0.05)
