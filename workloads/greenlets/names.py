@@ -6,7 +6,7 @@ import random
 from concurtrace.workload import Work
 
 HOST = "127.0.0.1"
-ROUNDS_PER_NAME = 10_000
+ROUNDS_PER_NAME = 4000
 """How often the computation hashes for each name that is looked up."""
 ROUNDS_AT_ONCE = 1000
 """How many of these it does before it lets others have their turn."""
