@@ -14,8 +14,8 @@ from concurtrace.analysis.replay import START, Does, Program, Rules, Step, Worke
 from concurtrace.model.states import STATES, State
 from concurtrace.model.trace import CoreSource, SpanFlag, Thread, Trace
 
-LONGEST = 150_000
-"""Spans: a longer trace takes seconds for each replay, and would hardly be predicted better."""
+MOST_SPANS, MOST_STEPS = 300_000, 40_000
+"""What is replayed: each of some twenty replays of more takes over a quarter of a second."""
 _BRIEF_NS = 20_000
 """A call without the GIL that is shorter ends before a waiter has woken up: as if it kept it."""
 _WAKES = (State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT, State.IO_WAIT)
@@ -39,7 +39,7 @@ class _Point:
 
 def program(trace: Trace, cores: float) -> Program | None:
     """Make the program of a trace; None where there is nothing to replay, or too much."""
-    if not 0 < len(trace.spans) <= LONGEST:
+    if not 0 < len(trace.spans) <= MOST_SPANS:
         return None
     rows = [row for row, one in enumerate(trace.threads) if one.lifetime_ns > 0]
     last = _last(trace, rows)
@@ -50,7 +50,8 @@ def program(trace: Trace, cores: float) -> Program | None:
         Worker(row, trace.threads[row].process, _Steps(trace, row, edges, kept).made())
         for row in rows
     )
-    return Program(workers, rows.index(last))
+    made = Program(workers, rows.index(last))
+    return made if made.steps <= MOST_STEPS else None
 
 
 def rules_of(trace: Trace, cores: float, switch_interval_ns: int) -> Rules:

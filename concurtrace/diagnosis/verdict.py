@@ -8,7 +8,7 @@ from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Finding, Severity
 from concurtrace.model.run import PassStatus
 from concurtrace.model.trace import Origin
-from concurtrace.units import share_text
+from concurtrace.units import share_text, time_text
 
 SECOND = 0.25
 """A second finding is told too if it costs a quarter of what the first does, or more."""
@@ -26,10 +26,10 @@ def verdict(case: Case, findings: Sequence[Finding]) -> str:
     if case.recording.trace is None or not len(case.whole.spans):
         warned = [one for one in findings if one.severity is Severity.WARNING]
         return warned[0].summary if warned else ""
-    return " ".join((*_claims(findings), *_doubts(case)))
+    return " ".join((*_claims(case, findings), *_doubts(case)))
 
 
-def _claims(findings: Sequence[Finding]) -> list[str]:
+def _claims(case: Case, findings: Sequence[Finding]) -> list[str]:
     heads = [one for one in findings if one.part_of is None]
     warnings = [one for one in heads if one.severity is Severity.WARNING]
     if not warnings:
@@ -43,7 +43,26 @@ def _claims(findings: Sequence[Finding]) -> list[str]:
     said = [first.summary]
     said += [f"Also: {one.summary}" for one in others[:1] if one.gain_ns >= SECOND * first.gain_ns]
     advice = first.remedy.partition(". ")[0].rstrip(".")
-    return [*said, f"What to try: {advice}."] if advice else said
+    if advice:
+        said.append(f"What to try: {advice}.")
+    return [*said, *_foretold(case, first)]
+
+
+def _foretold(case: Case, first: Finding) -> list[str]:
+    """Say what the remedy of the first finding would bring, by replay."""
+    found, wall_ns = first.prediction, _undisturbed_ns(case)
+    if found is None or not wall_ns:
+        return []
+    if found.low <= 1:
+        return [f"Replayed with that change ({found.what_if}), the run takes about as long."]
+    times = f"{time_text(wall_ns / found.speedup)} instead of {time_text(wall_ns)}"
+    return [f"Replayed with that change ({found.what_if}), the run takes {times}."]
+
+
+def _undisturbed_ns(case: Case) -> int:
+    """Return what the work takes without any instrument; as recorded where that is not known."""
+    quiet = next((one.wall_ns for one in case.passes if one.name == "baseline"), 0)
+    return quiet or case.wall_ns
 
 
 def _doubts(case: Case) -> list[str]:

@@ -1,9 +1,11 @@
 """Predictions of traces whose changed length anyone can work out by hand."""
 
+import re
+
 import pytest
 
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.engine import diagnose
+from concurtrace.diagnosis.engine import diagnose, judge
 from concurtrace.diagnosis.prediction.chosen import predictions
 from concurtrace.diagnosis.prediction.chunks import predict_chunks
 from concurtrace.diagnosis.prediction.free_threaded import SLOWER, predict_free_threaded
@@ -173,3 +175,10 @@ def test_findings_carry_what_their_remedy_would_bring() -> None:
     assert found.prediction is not None
     assert found.prediction.what_if.startswith("no wait while holding the Lock made in f")
     assert found.prediction.speedup == pytest.approx(2, rel=0.05)
+
+
+def test_the_verdict_says_what_the_change_would_bring() -> None:
+    given = turns()
+    said = judge(given).verdict
+    (after,) = re.findall(r"change \(processes\), the run takes (\d+) ms instead of 500 ms\.", said)
+    assert int(after) == pytest.approx(250, rel=0.03)
