@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from concurtrace.analysis.comparison import checked, ranked
 from concurtrace.analysis.scaling import scaling
 from concurtrace.diagnosis.comparison import comparison_verdict
-from concurtrace.model.comparison import Comparison, Ledger, ModeResult, Spent
+from concurtrace.model.comparison import (
+    Checked,
+    Comparison,
+    Ledger,
+    ModeResult,
+    Speed,
+    Spent,
+)
 from tests import builders
 
 MS = 1_000_000
@@ -56,3 +63,10 @@ def comparison(*modes: ModeResult, name: str = "factorize", **changes: object) -
         "notes": ("gevent: it is not installed",),
     }
     return Comparison(**{**found, **changes})  # type: ignore[arg-type]
+
+
+def comparison_of_all() -> Comparison:
+    """A comparison with every section: workers that were varied, and a prediction."""
+    sweep = tuple(mode("threads", 100 / n, 101 / n, workers=n) for n in (1, 2, 4, 8))
+    foretold = Checked("a", "b", 2.0, 1.8, 2.2, Speed(1.9, None, None), 0.05, 0.01, ("alone",))
+    return comparison(*sweep, predictions=(foretold,))

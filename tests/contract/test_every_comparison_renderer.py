@@ -8,19 +8,16 @@ import pytest
 
 from concurtrace import discovery
 from concurtrace.discovery import Kind
-from concurtrace.model.comparison import Checked, Comparison, Speed
+from concurtrace.model.comparison import Comparison
 from reports.json_ import SCHEMA
 from tests import builders
-from tests.builders_comparison import comparison, mode
+from tests.builders_comparison import comparison, comparison_of_all, mode
 
 NAMES = list(discovery.modules(Kind.COMPARISON))
-SWEEP = tuple(mode("threads", 100 / n, 101 / n, workers=n) for n in (1, 2, 4, 8))
-FORETOLD = Checked("a", "b", 2.0, 1.8, 2.2, Speed(1.9, None, None), 0.05, 0.01, ("alone",))
 GIVEN = {
     "tie and trouble": comparison(),
     "one round": comparison(mode("sequential", 200), mode("threads", 100)),
-    "workers": comparison(*SWEEP),
-    "foretold": comparison(predictions=(FORETOLD,)),
+    "workers and predictions": comparison_of_all(),
     "nothing came to its end": comparison(mode("sequential", trouble="it was killed")),
     "interrupted": comparison(interrupted=True),
 }

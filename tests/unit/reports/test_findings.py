@@ -12,7 +12,7 @@ from concurtrace.discovery import Kind
 from concurtrace.model.report import Finding, PathStep, Prediction, Report, Severity
 from concurtrace.model.states import State
 from tests import builders
-from tests.unit.reports.test_html_page import Page
+from tests.unit.reports.test_html_page import page_of
 
 SCHEMA = json.loads(Path("reports/schema.json").read_bytes())
 FINDINGS = (
@@ -70,7 +70,7 @@ def test_the_page_tells_findings_with_proof_parts_and_the_rest() -> None:
 
 
 def test_a_finding_leads_to_its_moment_its_lines_and_its_figures() -> None:
-    page = Page(told())
+    page = page_of(told())
     links = {one["href"] for one in page.all("a") if "href" in one}
     assert "#timeline?t0=1000000&t1=90000000" in links
     assert "#gil" in links

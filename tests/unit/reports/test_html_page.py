@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from concurtrace.reports import html
+from concurtrace.reports._comparisons.html import RENDERER as OF_COMPARISONS
 from concurtrace.reports.html import RENDERER
 from concurtrace.reports.html.page import embed
 
 from concurtrace.model.report import Report
 from tests import builders
+from tests.builders_comparison import comparison_of_all
 
 PARTS = Path(html.__file__).parent
 EMPTY_LIMIT = 150_000
@@ -24,13 +26,13 @@ VOID = {"meta", "link", "br", "input", "rect", "path"}
 class Page(HTMLParser):
     """What a browser would make of a page: its tags in order, and the text of some of them."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.texts: list[tuple[str, str]] = []
         self.open: list[str] = []
         self.unbalanced: list[str] = []
-        self.source: str = RENDERER.render(report)
+        self.source = source
         self.feed(self.source)
         self.close()
 
@@ -66,9 +68,20 @@ class Page(HTMLParser):
         return {name: json.loads(text) for name, text in zip(ids, texts, strict=True)}
 
 
-@pytest.fixture(scope="module")
-def page() -> Page:
-    return Page(builders.everything())
+def page_of(report: Report) -> Page:
+    """The page of a report, taken apart."""
+    return Page(RENDERER.render(report))
+
+
+WRITTEN = {
+    "report": RENDERER.render(builders.everything()),
+    "comparison": OF_COMPARISONS.render(comparison_of_all()),
+}
+
+
+@pytest.fixture(scope="module", params=WRITTEN)
+def page(request: pytest.FixtureRequest) -> Page:
+    return Page(WRITTEN[request.param])
 
 
 def test_it_is_well_formed(page: Page) -> None:
@@ -80,7 +93,8 @@ def test_it_is_well_formed(page: Page) -> None:
 def test_ids_are_unique_and_links_lead_somewhere(page: Page) -> None:
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(set(ids)) == len(ids)
-    links = [one["href"] for one in page.all("a")]
+    # Those of a comparison to its modes' reports lead out of the page.
+    links = [href for one in page.all("a") if not (href := one["href"]).startswith("modes/")]
     assert links
     assert {link.removeprefix("#").partition("?")[0] for link in links} <= set(ids)
     described = [
@@ -103,8 +117,8 @@ def test_there_is_one_heading_and_every_section_has_its_own(page: Page) -> None:
     assert len(page.all("h1")) == 1
     sections = page.all("section")
     assert len(page.all("h2")) == len(sections)
-    linked = [one["href"] for one in page.all("a") if one["href"] != "#overview"]
-    assert {f"#{one['id']}" for one in sections} - {"#overview"} <= set(linked)
+    linked = [one["href"] for one in page.all("a") if one.get("class") != "skip"]
+    assert {f"#{one['id']}" for one in sections} <= set(linked)
 
 
 def test_nothing_is_asked_of_the_network(page: Page) -> None:
@@ -148,15 +162,15 @@ def test_no_attribute_needs_a_looser_policy(page: Page) -> None:
 
 @pytest.mark.parametrize("kind", builders.HOSTILE)
 def test_no_name_becomes_markup(kind: str) -> None:
-    assert Page(builders.hostile(builders.HOSTILE[kind])).shape() == PLAIN
+    assert page_of(builders.hostile(builders.HOSTILE[kind])).shape() == PLAIN
 
 
-PLAIN = Page(builders.hostile("plain")).shape()
+PLAIN = page_of(builders.hostile("plain")).shape()
 
 
 @pytest.mark.parametrize("kind", builders.HOSTILE)
 def test_names_arrive_in_the_data_as_they_are(kind: str) -> None:
-    blocks = Page(builders.hostile(builders.HOSTILE[kind])).blocks()
+    blocks = page_of(builders.hostile(builders.HOSTILE[kind])).blocks()
     data = {"data-functions", "data-flame", "data-memory", "data-cores", "data-timeline"}
     assert set(blocks) == data
     name = blocks["data-flame"]["functions"][0][0]
@@ -172,14 +186,14 @@ def test_embedded_data_hold_no_markup_and_come_back() -> None:
 
 
 def test_a_long_name_is_shortened() -> None:
-    page = Page(builders.hostile("x" * 10_000))
+    page = page_of(builders.hostile("x" * 10_000))
     assert "x" * 1001 not in page.source
-    assert len(page.source) < 2 * len(Page(builders.hostile("x")).source)
+    assert len(page.source) < 2 * len(page_of(builders.hostile("x")).source)
 
 
 def test_a_drawing_is_never_shortened() -> None:
     series = builders.memory_series([n % 7 for n in range(2_000)], step=1)
-    page = Page(builders.report(recording=builders.memory(series)))
+    page = page_of(builders.report(recording=builders.memory(series)))
     drawings = [one["d"] for one in page.all("path") if one.get("class") == "area"]
     assert len(drawings[0]) > 2_000
     assert all(re.fullmatch(r"[MLZ0-9 ]+", drawing) for drawing in drawings)
@@ -210,7 +224,7 @@ def test_no_script_makes_markup() -> None:
 
 def test_every_asset_and_template_is_used() -> None:
     shown = {"page.html.j2", "macros.html.j2"}
-    anchors = {one["id"] for one in Page(builders.everything()).all("section")}
+    anchors = {one["id"] for source in WRITTEN.values() for one in Page(source).all("section")}
     files = {path.name for path in (PARTS / "templates").rglob("*.j2")}
     assert files == shown | {f"{anchor}.html.j2" for anchor in anchors}
 
