@@ -306,6 +306,24 @@ class WaitObject:
     contended: int = 0
     wait_ns: int = 0
     hold_ns: int = 0
+    handed: int = 0
+    """How often a thread let go of it that had not taken it: then it is used as a signal."""
+
+
+@dataclass(frozen=True)
+class LockOrder:
+    """A lock that was taken, or waited for, while others were held.
+
+    ``taken`` and ``held`` are rows of ``Trace.objects``, the latter in the order of taking.
+    ``tids`` are those who did so, and perhaps others where ``many`` is true; ``stack`` is where, at
+    first.
+    """
+
+    taken: int
+    held: tuple[int, ...]
+    tids: tuple[int, ...]
+    many: bool = False
+    stack: int = 0
 
 
 @dataclass(frozen=True)
@@ -448,6 +466,7 @@ class Trace:
     folds: Folds = field(default_factory=Folds.empty)
     stacks: Stacks = field(default_factory=Stacks.none)
     objects: tuple[WaitObject, ...] = (WaitObject(ObjectKind.OTHER, 0, 0),)
+    orders: tuple[LockOrder, ...] = ()
     on_core: OnCore | None = None
     readings: CoreReadings | None = None
     gaps_ns: Times = field(default_factory=lambda: np.empty((0, 2), np.int64))

@@ -224,7 +224,8 @@ struct ct_header {
     uint64_t lost_threads;       /* threads that found no slot: counted in the slot with CT_T_REST */
     uint64_t locks_created;      /* Python locks seen at their creation */
     uint64_t raised_at_ns[8];    /* when the threshold was raised the n-th time, 0 = not */
-    uint64_t reserved[16];
+    uint64_t lost_orders;        /* takings of a lock under others that no ORDER record tells */
+    uint64_t reserved[15];
     char python_version[128];    /* Py_GetVersion(), NUL-terminated */
     char executable[512];        /* /proc/self/exe */
     uint32_t argv_bytes;         /* bytes used of argv; cut when longer than the room */
@@ -262,7 +263,8 @@ struct ct_thread {               /* 1024 bytes */
     uint8_t state;               /* enum ct_state of the open span */
     uint8_t reason;
     uint8_t gil_held;
-    uint8_t in_call;             /* 1 while in a wrapped blocking call, else 0 */
+    uint8_t in_call;             /* 1 while in a wrapped blocking call, 2 in a wait for a lock or condition that
+                                  * ends by itself after some time, else 0 */
     uint64_t since_ns;           /* start of the open span */
     uint64_t wait_address;       /* lock, condition or GIL waited for, 0 = none */
     uint32_t wait_owner;         /* tid that owned it when the wait began, 0 = unknown */
@@ -301,7 +303,8 @@ struct ct_thread {               /* 1024 bytes */
 #define CT_META_SIZE(word) ((word) & 0x00ffffffu)         /* bytes, this word included */
 #define CT_META_KIND(word) (((word) >> 24) & 0x7fu)
 
-enum ct_meta_kind { CT_META_STRING = 1, CT_META_CODE = 2, CT_META_STACK = 3, CT_META_OBJECT = 4 };
+enum ct_meta_kind { CT_META_STRING = 1, CT_META_CODE = 2, CT_META_STACK = 3, CT_META_OBJECT = 4,
+                    CT_META_ORDER = 5 };
 
 struct ct_meta_string { uint32_t word, id, length, reserved; /* then length bytes of UTF-8 */ };
 struct ct_meta_code { uint32_t word, id, name, file, first_line, reason; uint64_t address; };
@@ -335,7 +338,20 @@ struct ct_meta_object {          /* lock counters go on changing in place while 
     uint64_t hold_ns;            /* sum of finished holds; 0 for semaphores that are no locks */
     uint32_t owner;              /* tid of the holder, 0 = free or unknown */
     uint32_t poster;             /* tid that released it last */
-    uint64_t reserved[2];
+    uint64_t handed;             /* releases by a thread that had not taken it: it is used as a signal */
+    uint64_t reserved;
+};
+
+/* A lock was taken, or waited for, while others were held; once for each row of held locks and lock taken. Locks that
+ * are made and taken at once are left out (each Condition.wait makes one), and so are those used as signals. */
+#define CT_ORDER_HELD 8u
+#define CT_ORDER_THREADS 4u
+struct ct_meta_order {
+    uint32_t word, id;
+    uint32_t taken;                   /* object id */
+    uint32_t stack;                   /* of the first time: where the lock was taken, 0 = unknown */
+    uint32_t held[CT_ORDER_HELD];     /* object ids in the order in which they were taken; 0 = no more */
+    uint32_t tids[CT_ORDER_THREADS];  /* who did so; 0 = no more. All taken: perhaps further threads too */
 };
 
 /* ---- shared.ctr --------------------------------------------------------------------------------- */
@@ -398,6 +414,7 @@ _Static_assert(sizeof(struct ct_chunk) == 64, "chunk");
 _Static_assert(sizeof(struct ct_thread) == 1024, "thread slot");
 _Static_assert(sizeof(struct ct_meta_string) == 16 && sizeof(struct ct_meta_code) == 32, "meta");
 _Static_assert(sizeof(struct ct_meta_stack) == 24 && sizeof(struct ct_meta_object) == 96, "meta");
+_Static_assert(sizeof(struct ct_meta_order) == 64, "meta");
 _Static_assert(sizeof(struct ct_waker) == 16 && sizeof(struct ct_shared_lock) == 24, "shared");
 _Static_assert(sizeof(struct ct_process) == 512, "process");
 _Static_assert(sizeof(struct ct_shared) <= CT_SHARED_HEADER, "shared header");

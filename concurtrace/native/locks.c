@@ -1,6 +1,6 @@
 /* Locks: Python's (POSIX semaphores), those shared between processes (named semaphores), and the mutexes and
  * condition variables of native libraries. Who holds one, who let it go last, who waited, for how long. */
-#include "recorder.h"
+#include "locks.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,16 +12,6 @@
 #define LOCKS (1u << LOCK_BITS)
 #define WINDOW 16u
 #define GONE 1u   /* key of a place whose lock was destroyed */
-
-struct lock {
-    uint32_t owner, poster;
-    uint64_t acquired_ticks, held_ticks, acquisitions;
-    struct ct_meta_object *object;      /* NULL until somebody waited long enough */
-    struct ct_shared_lock *shared;      /* named semaphores */
-    uint32_t kind, generation;
-    uint64_t contended, wait_ns, created_ns, serial;
-    uint32_t created_stack, creator_tid, object_id, name;
-} __attribute__((aligned(128)));
 
 static uint64_t *keys;
 static struct lock *locks;
@@ -90,6 +80,7 @@ static void forget(const void *address)
         if (keys[place] == (uint64_t)(uintptr_t)address) {
             uint32_t next = (place + 1) & (LOCKS - 1);
             /* The end of a probe row may become empty again; inside a row a mark must stay. */
+            CT_SET(locks[place].serial, 0);
             __atomic_store_n(&keys[place], keys[next] == 0 ? 0 : GONE, __ATOMIC_RELEASE);
             return;
         }
@@ -126,6 +117,7 @@ static uint32_t object_of(struct lock *lock, const void *address)
         object->hold_ns = ct_ticks_to_ns(lock->held_ticks);
         object->owner = lock->owner;
         object->poster = lock->poster;
+        object->handed = lock->handed;
         object->text = lock->name;
         lock->object = object;
     }
@@ -134,9 +126,17 @@ static uint32_t object_of(struct lock *lock, const void *address)
     return lock->object_id;
 }
 
-static inline void acquired(struct lock *lock, uint32_t tid)
+uint32_t ct_lock_object(struct lock *lock)
 {
     renew(lock);
+    return object_of(lock, (const void *)(uintptr_t)CT_GET(keys[lock - locks]));
+}
+
+static inline void acquired(struct ct_self *self, struct lock *lock)
+{
+    uint32_t tid = self->tid;
+    renew(lock);
+    ct_hold(self, lock);
     lock->owner = tid;
     lock->acquired_ticks = ct_ticks();
     lock->acquisitions++;
@@ -148,13 +148,16 @@ static inline void acquired(struct lock *lock, uint32_t tid)
         lock->shared->owner = tid;
 }
 
-static inline void posted(struct lock *lock, uint32_t tid)
+static inline void posted(struct ct_self *self, struct lock *lock)
 {
+    uint32_t tid = self->tid;
     renew(lock);
     if (CT_LIKELY(lock->owner == tid && tid != 0)) {
         lock->held_ticks += ct_ticks() - lock->acquired_ticks;
         lock->owner = 0;
+        ct_unhold(self, lock);
     } else if (lock->kind == CT_O_LOCK) {
+        lock->handed += lock->owner != 0;
         lock->owner = 0;
     }
     lock->poster = tid;
@@ -162,6 +165,7 @@ static inline void posted(struct lock *lock, uint32_t tid)
         lock->object->hold_ns = ct_ticks_to_ns(lock->held_ticks);
         lock->object->owner = lock->owner;
         lock->object->poster = tid;
+        lock->object->handed = lock->handed;
     }
     if (CT_UNLIKELY(lock->shared != NULL)) {
         lock->shared->owner = 0;
@@ -176,7 +180,7 @@ CT_EXPORT int sem_trywait(sem_t *sem)
         struct ct_self *self = ct_enter();
         struct lock *lock = self != NULL ? find_or_insert(sem, CT_O_LOCK) : NULL;
         if (CT_LIKELY(lock != NULL))
-            acquired(lock, self->tid);
+            acquired(self, lock);
         if (CT_LIKELY(self != NULL) && self->gil_held)
             ct_name(self);
     }
@@ -189,7 +193,7 @@ CT_EXPORT int sem_post(sem_t *sem)
     if (self != NULL) {
         struct lock *lock = find(sem);
         if (CT_LIKELY(lock != NULL))
-            posted(lock, self->tid);
+            posted(self, lock);
     }
     return CT_REAL(sem_post)(sem);
 }
@@ -201,11 +205,11 @@ static bool taken_at_once(struct ct_self *self, struct lock *lock, sem_t *sem)
     bool taken = CT_REAL(sem_trywait)(sem) == 0;
     errno = saved;
     if (taken && lock != NULL)
-        acquired(lock, self->tid);
+        acquired(self, lock);
     return taken;
 }
 
-static void begin_wait(struct ct_self *self, struct lock *lock, const void *address)
+static void begin_wait(struct ct_self *self, struct lock *lock, const void *address, bool timed)
 {
     uint32_t owner = 0;
     uint8_t state = CT_LOCK_WAIT;
@@ -218,9 +222,14 @@ static void begin_wait(struct ct_self *self, struct lock *lock, const void *addr
             state = CT_CONDITION_WAIT;
         if (lock->shared != NULL && lock->shared->reserved != 0 && lock->shared->reserved != 2)
             state = CT_CONDITION_WAIT;
+        /* Told before it waits: it may wait for ever. */
+        if (state == CT_LOCK_WAIT && !timed && self->held_count != 0 && ct_excludes(lock))
+            ct_nested(self, lock);
     }
     ct_call_begin(self, state, CT_R_NONE);
     ct_live_wait(self, (uint64_t)(uintptr_t)address, owner);
+    if (timed)
+        self->slot->in_call = 2;
 }
 
 static void end_wait(struct ct_self *self, struct lock *lock, const void *address, int result, uint16_t flags)
@@ -242,7 +251,7 @@ static void end_wait(struct ct_self *self, struct lock *lock, const void *addres
         else if (lock->object != NULL)
             object_of(lock, address);
         if (result == 0)
-            acquired(lock, self->tid);
+            acquired(self, lock);
     }
     ct_call_end(self, &detail);
     errno = saved;
@@ -255,7 +264,7 @@ static void end_wait(struct ct_self *self, struct lock *lock, const void *addres
     struct lock *lock = find_or_insert(sem, CT_O_LOCK);                      \
     if (taken_at_once(self, lock, sem))                                      \
         return 0;                                                            \
-    begin_wait(self, lock, sem);                                             \
+    begin_wait(self, lock, sem, (timed) != 0);                               \
     int result = call;                                                       \
     end_wait(self, lock, sem, result, timed);                                \
     return result
@@ -282,6 +291,7 @@ static struct lock *created(sem_t *sem, uint32_t kind)
     if (lock != NULL) {
         lock->created_ns = ct_now();
         lock->creator_tid = self->tid;
+        self->made_lock = lock->serial;
         /* The stack may be read only by the thread itself, with no frame in motion: with the GIL. */
         if (self->gil_held && kind != CT_O_EVENT)
             lock->created_stack = ct_stack(CT_CREATION_DEPTH, &(uint8_t){0});
@@ -413,6 +423,8 @@ int ct_native_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct ti
         find_or_insert(cond, CT_O_COND);   /* so that whoever signals it is remembered */
         ct_call_begin(self, CT_CONDITION_WAIT, CT_R_NATIVE);
         ct_live_wait(self, (uint64_t)(uintptr_t)cond, 0);
+        if (limit != NULL)
+            self->slot->in_call = 2;
     }
     int result = limit == NULL ? CT_REAL(pthread_cond_wait)(cond, mutex)
         : has_clock            ? CT_REAL(pthread_cond_clockwait)(cond, mutex, clock, limit)

@@ -12,7 +12,7 @@
 #define LEVELS 4u
 
 static const uint32_t level_bits[LEVELS] = {10, 13, 16, 18};
-static const uint32_t table_bits[CT_TABLES] = {16, 16, 18, 18, 16};
+static const uint32_t table_bits[CT_TABLES] = {16, 16, 18, 18, 16, 12};
 
 struct entry { uint64_t key, value; };
 static struct table {

@@ -24,6 +24,10 @@ enum ct_mode {
 };
 
 struct ct_gil;
+struct lock;
+
+#define CT_HELD CT_ORDER_HELD
+struct ct_held { struct lock *lock; uint64_t serial; };
 
 /* One thread's private half. Lives in static TLS: reachable in signal handlers and at thread exit. */
 struct ct_self {
@@ -53,6 +57,9 @@ struct ct_self {
     uint64_t window_ns, window_end_ns;    /* folded spans since the last fold record; 0 = none */
     uint64_t told_ns[CT_STATES];          /* folded time and spans that fold records have told */
     uint64_t told_count[CT_STATES];
+    struct ct_held held[CT_HELD];         /* locks it holds, in the order in which it took them */
+    uint32_t held_count;
+    uint64_t made_lock;                   /* number of the lock it made, until it takes one */
 };
 
 struct ct_global {
@@ -206,7 +213,8 @@ struct ct_meta_object *ct_object(uint32_t kind, uint64_t key, const char *text, 
 void *ct_meta_reserve(uint32_t kind, uint32_t size);
 void ct_meta_publish(void *record);
 uint64_t ct_mix(uint64_t a, uint64_t b);
-enum ct_table { CT_TABLE_STRINGS, CT_TABLE_CODES, CT_TABLE_NODES, CT_TABLE_STACKS, CT_TABLE_OBJECTS, CT_TABLES };
+enum ct_table { CT_TABLE_STRINGS, CT_TABLE_CODES, CT_TABLE_NODES, CT_TABLE_STACKS, CT_TABLE_OBJECTS, CT_TABLE_ORDERS,
+                CT_TABLES };
 /* Id of a key, from 1; 0 = table full. *fresh: the caller made the entry and writes its record. */
 uint32_t ct_intern(enum ct_table table, uint64_t key, bool *fresh);
 uint64_t *ct_intern_value(enum ct_table table, uint32_t id);

@@ -230,4 +230,5 @@ void ct_fork_child_threads(uint64_t now)
     self->gil_taken_ns = self->gil_held ? now : 0;
     self->creator_tid = ct.fork_parent_tid;
     self->named = false;
+    self->held_count = 0;
 }

@@ -48,6 +48,7 @@ class Header:
     lost_stacks: int
     lost_objects: int
     lost_threads: int
+    lost_orders: int
     python: str
     command: tuple[str, ...]
 

@@ -24,8 +24,9 @@ PAIR_COUNT = 12
 
 # Kinds of chunks and of META records.
 CHUNK_HEADER_KIND, CHUNK_THREADS, CHUNK_SPANS, CHUNK_META = 1, 2, 3, 4
-META_STRING, META_CODE, META_STACK, META_OBJECT = 1, 2, 3, 4
+META_STRING, META_CODE, META_STACK, META_OBJECT, META_ORDER = 1, 2, 3, 4, 5
 META_READY = 0x80000000
+ORDER_HELD, ORDER_THREADS = 8, 4
 
 # Bits of a span record.
 SPAN_FOLD, SPAN_CONTINUED = 1, 2
@@ -161,7 +162,8 @@ HEADER = np.dtype(
         ("lost_threads", "<u8"),
         ("locks_created", "<u8"),
         ("raised_at_ns", "<u8", 8),
-        ("reserved", "<u8", 16),
+        ("lost_orders", "<u8"),
+        ("reserved", "<u8", 15),
         ("python_version", "S128"),
         ("executable", "S512"),
         ("argv_bytes", "<u4"),
@@ -231,7 +233,19 @@ META_OBJECT_RECORD = np.dtype(
         ("hold_ns", "<u8"),
         ("owner", "<u4"),
         ("poster", "<u4"),
-        ("reserved", "<u8", 2),
+        ("handed", "<u8"),
+        ("reserved", "<u8"),
+    ]
+)
+
+META_ORDER_RECORD = np.dtype(
+    [
+        ("word", "<u4"),
+        ("id", "<u4"),
+        ("taken", "<u4"),
+        ("stack", "<u4"),
+        ("held", "<u4", ORDER_HELD),
+        ("tids", "<u4", ORDER_THREADS),
     ]
 )
 

@@ -15,7 +15,8 @@ _WORD = struct.Struct("<I")
 _STRING = struct.Struct("<IIII")
 _CODE = struct.Struct("<IIIIIIQ")
 _STACK = struct.Struct("<IIIIII")
-_OBJECT = struct.Struct("<IIIIQQIIQQQQII")
+_OBJECT = struct.Struct("<IIIIQQIIQQQQIIQ")
+_ORDER = struct.Struct("<IIII8I4I")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class LocalObject:
     contended: int
     wait_ns: int
     hold_ns: int
+    handed: int
+
+
+@dataclass(frozen=True)
+class LocalOrder:
+    """An order record: a lock taken while others were held, under the ids of its own file."""
+
+    taken: int
+    held: tuple[int, ...]
+    tids: tuple[int, ...]
+    stack: int
 
 
 @dataclass
@@ -40,6 +52,7 @@ class Meta:
 
     stacks: LocalStacks = field(default_factory=LocalStacks)
     objects: dict[int, LocalObject] = field(default_factory=dict)
+    orders: list[LocalOrder] = field(default_factory=list)
     damaged: int = 0
 
 
@@ -49,6 +62,7 @@ class _Raw:
     codes: list[tuple[int, int, int, int]] = field(default_factory=list)
     frames: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     objects: list[tuple[int, ...]] = field(default_factory=list)
+    orders: list[LocalOrder] = field(default_factory=list)
     damaged: int = 0
 
 
@@ -62,8 +76,11 @@ def read_meta(chunks: Iterable[bytes]) -> Meta:
         number: Function(text.get(file, "?"), line, text.get(name, "?"))
         for number, name, file, line in raw.codes
     }
-    objects = {one[1]: LocalObject(one[2], text.get(one[3], ""), *one[4:12]) for one in raw.objects}
-    return Meta(LocalStacks(functions, raw.frames), objects, raw.damaged)
+    objects = {
+        one[1]: LocalObject(one[2], text.get(one[3], ""), *(*one[4:12], one[14]))
+        for one in raw.objects
+    }
+    return Meta(LocalStacks(functions, raw.frames), objects, raw.orders, raw.damaged)
 
 
 def _walk(chunk: bytes, raw: _Raw) -> None:
@@ -99,3 +116,9 @@ def _record(record: bytes, kind: int, raw: _Raw) -> None:
         raw.codes.append((number, name, file, line))
     elif kind == layout.META_OBJECT:
         raw.objects.append(_OBJECT.unpack_from(record))
+    elif kind == layout.META_ORDER:
+        _, _, taken, stack, *rest = _ORDER.unpack_from(record)
+        held, tids = rest[: layout.ORDER_HELD], rest[layout.ORDER_HELD :]
+        raw.orders.append(
+            LocalOrder(taken, tuple(filter(None, held)), tuple(filter(None, tids)), stack)
+        )

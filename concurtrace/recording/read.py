@@ -14,6 +14,7 @@ from concurtrace.model.states import STATES
 from concurtrace.model.trace import (
     CoreReadings,
     Folds,
+    LockOrder,
     Numbers,
     ObjectKind,
     OnCore,
@@ -69,6 +70,7 @@ class _Reader:
         self.shared = self._shared(folder)
         self.stacks = StackTable()
         self.objects: list[WaitObject] = [WaitObject(ObjectKind.OTHER, 0, 0)]
+        self.orders: list[LockOrder] = []
         self.watch = read_watch(folder, self.stacks)
         self.losses += self.watch.losses
         self.tasks = TaskList(self.watch.tasks)
@@ -128,6 +130,7 @@ class _Reader:
             folds=Folds.joined([folds for one in drafts for folds in one.folds]),
             stacks=stacks,
             objects=tuple(self.objects),
+            orders=tuple(self.orders),
             on_core=self.watch.on_core,
             readings=self.watch.readings,
             gaps_ns=self.watch.gaps_ns,
@@ -153,6 +156,7 @@ class _Reader:
         meta = read_meta(file.meta())
         stacks = self.stacks.add(meta.stacks)
         numbering = Numbering(stacks, self._objects(meta, process, stacks))
+        self.orders += _orders(meta, numbering)
         header = file.header
         end_ns = header.end_ns if header.status != layout.ALIVE else 0
         span_ns = (header.start_ns, max(end_ns or life.process.end_ns, header.start_ns))
@@ -267,6 +271,9 @@ def _losses_of(header: Any) -> list[Loss]:
     if header.lost_objects:
         what = f"{header.lost_objects} locks or descriptors of {who}"
         found.append(Loss(what, "the table was full"))
+    if header.lost_orders:
+        what = f"the order of locks in {header.lost_orders} cases in {who}"
+        found.append(Loss(what, "the table was full"))
     return found
 
 
@@ -313,7 +320,22 @@ def _object(one: LocalObject, process: int, stacks: Numbers) -> WaitObject:
         contended=one.contended,
         wait_ns=one.wait_ns,
         hold_ns=one.hold_ns,
+        handed=one.handed,
     )
+
+
+def _orders(meta: Meta, numbering: Numbering) -> Iterable[LockOrder]:
+    objects, stacks = numbering.objects, numbering.stacks
+    for one in meta.orders:
+        known = [int(objects[n]) if n < len(objects) else 0 for n in (one.taken, *one.held)]
+        if all(known) and one.tids:
+            yield LockOrder(
+                known[0],
+                tuple(known[1:]),
+                one.tids,
+                many=len(one.tids) == layout.ORDER_THREADS,
+                stack=int(stacks[one.stack]) if one.stack < len(stacks) else 0,
+            )
 
 
 def _join(drafts: list[Draft]) -> tuple[tuple[Thread, ...], Spans]:

@@ -130,6 +130,17 @@ class Thing:
     hold_ns: int
     owner: int
     poster: int
+    handed: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """A lock taken while others were held; all but the tids are ids."""
+
+    taken: int
+    stack: int
+    held: list[int]
+    tids: list[int]
 
 
 @dataclass(frozen=True)
@@ -153,12 +164,14 @@ class Process:
     min_span_ns: int
     now_min_span_ns: int
     lost_stacks: int
+    lost_orders: int
     chunks: int
     threads: list[Thread]
     strings: dict[int, str]
     codes: dict[int, tuple[int, int, int, int]]
     stacks: dict[int, tuple[int, int, int]]
     objects: dict[int, Thing]
+    orders: list[Order]
 
     def stack(self, number: int) -> list[Frame]:
         """Frames of a stack, innermost first."""
@@ -254,6 +267,7 @@ def read_meta(
     codes: dict[int, tuple[int, int, int, int]],
     stacks: dict[int, tuple[int, int, int]],
     objects: dict[int, tuple[int, ...]],
+    orders: list[Order],
 ) -> None:
     at = 64
     while at + 8 <= CHUNK:
@@ -270,7 +284,11 @@ def read_meta(
             elif kind == 3:
                 stacks[number] = struct.unpack_from("<3I", chunk, at + 8)
             elif kind == 4:
-                objects[number] = struct.unpack_from("<IIQQIIQQQQII", chunk, at + 8)
+                objects[number] = struct.unpack_from("<IIQQIIQQQQIIQ", chunk, at + 8)
+            elif kind == 5:
+                taken, stack, *rest = struct.unpack_from("<14I", chunk, at + 8)
+                held, tids = rest[:8], rest[8:]
+                orders.append(Order(taken, stack, [*filter(None, held)], [*filter(None, tids)]))
         at += size
 
 
@@ -286,6 +304,7 @@ def read_process(path: Path) -> Process:
         "<QQQiIQ", data, 48
     )
     min_span, now_min_span, _stack, lost_stacks = struct.unpack_from("<4Q", data, 200)
+    (lost_orders,) = struct.unpack_from("<Q", data, 328)
     (argv_bytes,) = struct.unpack_from("<I", data, 1096)
     pieces: dict[int, list[tuple[int, list[Span]]]] = {}
     slots: list[bytes] = []
@@ -293,6 +312,7 @@ def read_process(path: Path) -> Process:
     codes: dict[int, tuple[int, int, int, int]] = {}
     stacks: dict[int, tuple[int, int, int]] = {}
     raw_objects: dict[int, tuple[int, ...]] = {}
+    orders: list[Order] = []
     for number in range(1, chunks):
         chunk = data[number * CHUNK : (number + 1) * CHUNK]
         kind, owner, sequence, used = struct.unpack_from("<4I", chunk)
@@ -302,7 +322,7 @@ def read_process(path: Path) -> Process:
             spans = read_spans(memoryview(chunk)[64:], used, start_ns)
             pieces.setdefault(owner, []).append((sequence, spans))
         elif kind == 4:
-            read_meta(chunk, strings, codes, stacks, raw_objects)
+            read_meta(chunk, strings, codes, stacks, raw_objects, orders)
     threads = []
     for slot in slots:
         index, used_flag = struct.unpack_from("<I", slot, 44)[0], slot[4] & 1
@@ -311,14 +331,15 @@ def read_process(path: Path) -> Process:
             assert [sequence for sequence, _ in own] == list(range(len(own)))
             threads.append(read_thread(slot, [s for _, spans in own for s in spans]))
     objects = {
-        number: Thing(o[0], strings.get(o[1], ""), o[2], *o[4:12])
+        number: Thing(o[0], strings.get(o[1], ""), o[2], *o[4:13])
         for number, o in raw_objects.items()
     }
     return Process(
         path, pid, ppid, STATUS[status], STARTS[method], start_ns, fork_ns, end_ns,
         parent_start_ns, creator, exit_code, flags, text(data[456:584]),
-        words(data[1104 : 1104 + argv_bytes]), min_span, now_min_span, lost_stacks, chunks,
-        threads, strings, codes, stacks, objects,
+        words(data[1104 : 1104 + argv_bytes]), min_span, now_min_span, lost_stacks,
+        lost_orders, chunks,
+        threads, strings, codes, stacks, objects, orders,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ STRUCTURES = {
     "ct_pair": layout.PAIR,
     "ct_thread": layout.SLOT,
     "ct_meta_object": layout.META_OBJECT_RECORD,
+    "ct_meta_order": layout.META_ORDER_RECORD,
     "ct_shared": layout.SHARED,
     "ct_process": layout.PROCESS,
 }
@@ -35,6 +36,9 @@ NUMBERS = {
     "CT_F_CONTINUED": layout.SPAN_CONTINUED,
     "CT_CHUNK_META": layout.CHUNK_META,
     "CT_META_OBJECT": layout.META_OBJECT,
+    "CT_META_ORDER": layout.META_ORDER,
+    "CT_ORDER_HELD": layout.ORDER_HELD,
+    "CT_ORDER_THREADS": layout.ORDER_THREADS,
     "CT_H_TABLE_FULL": layout.H_TABLE_FULL,
     "CT_H_BUDGET_USED": layout.H_BUDGET_USED,
     "CT_T_ENDED": layout.T_ENDED,

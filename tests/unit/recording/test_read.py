@@ -371,6 +371,25 @@ def test_what_the_recorder_gave_up_is_a_loss(tmp_path: Path) -> None:
     assert trace.min_span_ns == (1000, 64_000)
 
 
+def test_the_order_of_locks_is_told_in_rows_of_the_whole_trace(tmp_path: Path) -> None:
+    first = ProcessFile(10, lost_orders=7).thread(10).span(writer.RUNNING, MS).end()
+    first.thing(1, 1, 77).write(tmp_path)
+    second = ProcessFile(20, start_ns=START_NS + MS)
+    second.thread(20).span(writer.RUNNING, MS).end()
+    place = second.frames(1, ("a.py", "f", 3))
+    second.thing(5, 1, 78, handed=2).thing(6, 1, 79).thing(7, 1, 80)
+    second.order(6, [7, 5], [20, 21], place).order(5, [6], [20, 21, 22, 23])
+    second.order(5, [99], [20]).order(99, [5], [20]).order(5, [6], []).write(tmp_path)
+    trace = read_trace(tmp_path)
+    row = {one.key: number for number, one in enumerate(trace.objects)}
+    nested, flat = trace.orders
+    assert (nested.taken, nested.held) == (row[79], (row[80], row[78]))
+    assert (nested.tids, nested.many, flat.many) == ((20, 21), False, True)
+    assert [one.line for one in trace.stacks.frames(nested.stack)] == [3]
+    assert trace.objects[row[78]].handed == 2
+    assert [loss.what for loss in trace.losses] == ["the order of locks in 7 cases in process 10"]
+
+
 def test_sums_are_exact_beyond_a_hundred_days(tmp_path: Path) -> None:
     # A span that was open when its process ended, as damage makes them.
     long_ns = (1 << 54) + 3

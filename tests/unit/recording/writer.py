@@ -135,6 +135,13 @@ class ProcessFile:
             raw[name] = value
         return self._meta(4, raw.tobytes()[4:])
 
+    def order(self, taken: int, held: list[int], tids: list[int], stack: int = 0) -> Self:
+        """Tell that a lock was taken under others."""
+        raw = np.zeros(1, layout.META_ORDER_RECORD)
+        raw["id"], raw["taken"], raw["stack"] = len(self.meta) + 1, taken, stack
+        raw["held"][0, : len(held)], raw["tids"][0, : len(tids)] = held, tids
+        return self._meta(layout.META_ORDER, raw.tobytes()[4:])
+
     def _meta(self, kind: int, rest: bytes) -> Self:
         word = layout.META_READY | kind << 24 | (len(rest) + 4)
         self.meta.append(struct.pack("<I", word) + rest)
