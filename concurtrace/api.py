@@ -56,6 +56,7 @@ def load(folder: Path) -> Report:
         tasks=_tasks(recording),
         verdict=diagnosis.verdict,
         critical_path=diagnosis.critical_path,
+        path=diagnosis.path,
         predictions=diagnosis.predictions,
     )
 
@@ -115,6 +116,7 @@ def _outcome(found: Manifest) -> Outcome:
         expected_checksum=found.expected_checksum,
         verified=all(verdicts) if verdicts else None,
         error=shown.error if shown else None,
+        standstill=next((run.standstill for run in runs if run.standstill), None),
     )
 
 

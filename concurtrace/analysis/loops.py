@@ -11,6 +11,7 @@ from concurtrace.analysis.places import Places, own_frame, where
 from concurtrace.analysis.task_steps import (
     BlockingCalls,
     blocking_calls,
+    kept_ns,
     lateness,
     loop_rows,
     main_state,
@@ -43,6 +44,10 @@ class LoopFigures:
             self.calls = blocking_calls(self.tasks, trace)
             self.places = Places(trace.stacks)
         self.off_core_ns = self.calls.per_step(len(self.tasks.steps))
+        self.kept_ns = np.zeros(len(self.tasks.steps), np.int64)
+        """How long each step was kept from running, by others on the cores or with the GIL."""
+        if trace is not None and len(trace.spans):
+            self.kept_ns = kept_ns(self.tasks, trace)
 
     def slow(self, least_ns: int = SLOW_NS) -> NDArray[np.intp]:
         """Return the steps of at least some length, the longest first."""

@@ -9,7 +9,7 @@ from concurtrace.recording.reasons import standard_module
 UNSAMPLED = "running, not sampled"
 """Where a thread was at work that no sample and no wait shows."""
 
-_TOOL = re.compile(r"/concurtrace/(launch|instruments)/")
+_TOOL = re.compile(r"/concurtrace/(launch/|instruments/|on_import)")
 
 
 @cache

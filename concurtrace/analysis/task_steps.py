@@ -47,9 +47,20 @@ def loop_rows(tasks: TaskTrace, trace: Trace) -> NDArray[np.intp]:
 
 def blocking_calls(tasks: TaskTrace, trace: Trace) -> BlockingCalls:
     """Find every wait in the kernel that was made in a step, and the innermost step it was in."""
+    return inside_steps(tasks, trace, _OFF_CORE)
+
+
+def kept_ns(tasks: TaskTrace, trace: Trace) -> Times:
+    """Measure how long each step was kept from running: it had no core, or not the GIL."""
+    found = inside_steps(tasks, trace, (State.RUNNABLE, State.GIL_WAIT))
+    return found.per_step(len(tasks.steps))
+
+
+def inside_steps(tasks: TaskTrace, trace: Trace, states: tuple[State, ...]) -> BlockingCalls:
+    """Find the spans in some states that lie in steps, each in the innermost."""
     spans, steps = trace.spans, tasks.steps
     threads = loop_rows(tasks, trace)
-    off = spans.in_state(*_OFF_CORE)
+    off = spans.in_state(*states)
     found_spans, found_steps = [], []
     for thread in np.unique(threads[threads >= 0]).tolist():
         mine = np.flatnonzero(np.isin(steps.loop, np.flatnonzero(threads == thread)))

@@ -27,6 +27,7 @@ class Cause(Enum):
     START = "starting threads or processes"
     IPC = "messages between processes"
     IO = "input and output"
+    LOOP = "an event loop"
     CODE = "the code itself"
     RECORDING = "the recording"
     OTHERS = "other programs"
@@ -49,6 +50,7 @@ class Part(Enum):
     FUNCTIONS = "functions were not counted: add --with functions"
     MEMORY = "memory was not sampled: add --with memory"
     CORES = "the machine's cores were not sampled: add --with cores"
+    TASKS = "no steps of an event loop were recorded; if the program has one, add --with tasks"
 
     def is_in(self, case: Case) -> bool:
         """Tell whether the part was recorded."""
@@ -67,6 +69,7 @@ _IS_IN: dict[Part, Callable[[Case], bool]] = {
     Part.FUNCTIONS: lambda case: case.recording.functions is not None,
     Part.MEMORY: lambda case: case.recording.memory is not None,
     Part.CORES: lambda case: case.recording.cores is not None,
+    Part.TASKS: lambda case: case.recording.tasks is not None and bool(case.recording.tasks.loops),
 }
 
 

@@ -19,15 +19,18 @@ from concurtrace.analysis.critical_path import (
     handed_on_ns,
     ns_by_state,
 )
+from concurtrace.analysis.loops import LoopFigures
 from concurtrace.analysis.places import Places
+from concurtrace.analysis.tasks import TaskFigures
 from concurtrace.analysis.unchanged import Replayed, replay_unchanged
 from concurtrace.analysis.window import clip
 from concurtrace.model.recording import Recording
 from concurtrace.model.run import Environment, Execution, Pass, Target
 from concurtrace.model.states import Reason, State
+from concurtrace.model.tasks import TaskTrace
 from concurtrace.model.trace import CoreSource, Selection, Spans, Thread, Times, Trace
 
-_TOOL = re.compile(r"/concurtrace/(launch|instruments)/")
+_TOOL = re.compile(r"/concurtrace/(launch/|instruments/|on_import)")
 _PLACES_NAMED = 3
 _WORKER_SHARE = 0.05
 """A thread that was at work, or wanted to be, for less of the run is none of its workers."""
@@ -92,6 +95,12 @@ class Case:
     def concurrency(self) -> Concurrency:
         """How parallel the work was."""
         return concurrency(self.trace)
+
+    @cached_property
+    def loops(self) -> LoopFigures:
+        """The steps of event loops, laid over all that threads did; empty where there were none."""
+        tasks = self.recording.tasks or TaskTrace.nothing()
+        return LoopFigures(TaskFigures(tasks, self.whole.end_ns), self.whole)
 
     @cached_property
     def path(self) -> CriticalPath:

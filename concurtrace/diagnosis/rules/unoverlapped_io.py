@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from concurtrace.analysis.concurrency import Steps
+from concurtrace.analysis.task_steps import loop_rows
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
@@ -30,7 +31,9 @@ def check(case: Case) -> Iterable[Answer]:
     """Measure input and output on the critical path, and how many waits passed at once."""
     spans = case.trace.spans
     waits = case.select(State.IO_WAIT, Reason.NET, Reason.FILE, Reason.OTHER, Reason.NONE)
-    waits |= case.select(State.IO_WAIT, Reason.POLL) & (spans.waker == 0)
+    polls = case.select(State.IO_WAIT, Reason.POLL) & (spans.waker == 0)
+    # An event loop with nothing ready: what overlaps meanwhile only its tasks tell.
+    waits |= polls & ~np.isin(case.trace.span_threads, loop_rows(case.loops.tasks, case.trace))
     on_path = np.isin(spans.state[case.path.span], [State.IO_WAIT.code]) & waits[case.path.span]
     path_ns = int(case.path.span_ns[on_path].sum())
     share = path_ns / max(case.path.length_ns, 1)

@@ -1,0 +1,80 @@
+"""Calls given to an executor wait long for one of its threads.
+
+``asyncio.to_thread`` and ``run_in_executor(None, …)`` share one pool of min(32, cores + 4) threads.
+When they are all at work, the next call waits, and the task that awaits it does too.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from concurtrace.analysis.core_use import peak
+from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
+from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.loops import without
+from concurtrace.units import count_text, share_text, time_text
+
+QUEUED = Limits(0.2, 0.4)
+"""Share of the calls' time from giving to end that they waited for a thread."""
+FEWEST = 5
+"""Calls: a pool that is just being started is no pool that is too small."""
+LEAST_NS = 1_000_000
+"""Mean wait below which it is the time that starting a thread takes."""
+SHARE = 0.1
+"""Share of the run in which calls queued below which little is to be gained."""
+
+
+def check(case: Case) -> Iterable[Answer]:
+    """Add up how long calls waited for a thread, and how long they ran."""
+    jobs = case.loops.tasks.jobs
+    begun = np.flatnonzero((jobs.started_ns > 0) & (jobs.task >= 0))
+    waited = jobs.started_ns[begun] - jobs.submitted_ns[begun]
+    ran = jobs.ended_ns[begun] - jobs.started_ns[begun]
+    whole = int(waited.sum() + ran.sum())
+    share = int(waited.sum()) / whole if whole else 0.0
+    mean = int(waited.sum()) / max(len(begun), 1)
+    span = int(jobs.ended_ns[begun].max() - jobs.submitted_ns[begun].min()) if whole else 0
+    enough = len(begun) >= FEWEST and mean >= LEAST_NS and span >= SHARE * case.wall_ns
+    if not enough or share < QUEUED.info:
+        yield fine("No call waited long for a thread of an executor.", queued_share=share)
+        return
+    threads = len(np.unique(jobs.tid[begun]))
+    wanted = peak(
+        zip(jobs.submitted_ns[begun].tolist(), jobs.ended_ns[begun].tolist(), strict=True)
+    )
+    gain_ns = round(span * (1 - threads / max(wanted, threads)))
+    figures = case.loops.figures
+    stacks, sums = np.unique(jobs.stack[begun], return_inverse=True)
+    order = np.argsort(-np.bincount(sums, waited, len(stacks)))
+    places = [figures.places.of(int(stacks[number])) for number in order[:3].tolist()]
+    yield Answer(
+        QUEUED.judge(share),
+        f"{count_text(len(begun))} calls given to an executor waited {share_text(share)} of their"
+        f" time for one of its {threads} threads, {time_text(mean)} each.",
+        f"Up to {wanted} calls were wanted at once.",
+        "Give the executor more threads: ThreadPoolExecutor(max_workers=…) with"
+        " loop.set_default_executor, if the calls wait rather than compute; or make fewer at once.",
+        tuple(dict.fromkeys(place for place in places if place)),
+        (
+            int(jobs.submitted_ns[begun].min()) - case.whole.start_ns,
+            int(jobs.ended_ns[begun].max()) - case.whole.start_ns,
+        ),
+        {"calls": len(begun), "threads": threads, "wanted": wanted, "queued_share": share},
+        without(
+            case,
+            f"the executor has {wanted} threads",
+            gain_ns,
+            ("the calls wait, and do not compute", "what they wait for stands that many at once"),
+        ),
+        gain_ns=min(gain_ns, case.wall_ns),
+        cause=Cause.POOL,
+        thing="an executor",
+    )
+
+
+RULE = Rule(
+    "executor-saturation",
+    frozenset({Part.TASKS}),
+    check,
+    refines=frozenset({"small-pool"}),
+)
