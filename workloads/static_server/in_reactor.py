@@ -1,0 +1,76 @@
+"""Twisted's own server of static files: a Site, and a File for what is in a folder."""
+
+import time
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+from twisted.web.server import Request, Site
+from twisted.web.static import File
+
+from concurtrace.workload import Result, Work
+
+from .._reactor import run
+from .files import HOST, SLOW, SLOW_S, door, invitation, result
+
+
+class SlowFile(File):  # type: ignore[misc] # Twisted's types are not read
+    """Takes some time for one page, and lets nobody else go on: the fault."""
+
+    def render_GET(self, request: Request) -> object:  # noqa: N802 - Twisted's name
+        """Answer one request."""
+        if request.path == SLOW.encode():
+            time.sleep(SLOW_S)
+        return super().render_GET(request)
+
+
+class Invitation(LineOnlyReceiver):  # type: ignore[misc]
+    """Tells the clients where the server is, and waits for their answer."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = 1 << 30
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.answer: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Say where."""
+        self.transport.write(invitation(self.port))
+
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802
+        """Take the answer."""
+        self.answer.callback(line)
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: N802
+        """Say so if they went without one."""
+        if not self.answer.called:
+            self.answer.errback(reason)
+
+
+def serve(work: Work) -> Result:
+    """Run the reactor until all clients are done."""
+    return run(Server(work).serve)
+
+
+class Server:
+    """The server of a run."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    async def serve(self) -> Result:
+        """Listen, invite the clients, and wait until they are done."""
+        kind = SlowFile if self.work.fault == "slow-resource" else File
+        clients = self.work.number("clients")
+        endpoint = TCP4ServerEndpoint(reactor, 0, backlog=clients, interface=HOST)
+        port = await endpoint.listen(Site(kind(self.work.services["folder"])))
+        try:
+            crowd = TCP4ClientEndpoint(reactor, *door(self.work))
+            invitation = await connectProtocol(crowd, Invitation(port.getHost().port))
+            answer = await invitation.answer
+        finally:
+            await port.stopListening()
+        return result(answer)
