@@ -1,4 +1,4 @@
-"""Compare the modes of a workload: record them in turns, load what came of it, render it."""
+"""Compare modes of a workload, and runs with each other: record, load and render."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from pathlib import Path
 
 from concurtrace import api, discovery
 from concurtrace.analysis.comparison import checked, ranked, trouble
+from concurtrace.analysis.difference import difference
 from concurtrace.analysis.ledger import ledger
 from concurtrace.analysis.scaling import scaling
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.comparison import comparison_verdict
 from concurtrace.discovery import Kind
+from concurtrace.errors import UsageError
 from concurtrace.launch.interrupts import Interrupts
 from concurtrace.launch.launcher import Launcher
 from concurtrace.launch.plan import RunPlan
 from concurtrace.launch.rounds import take_turns
 from concurtrace.model.comparison import Comparison, Ledger, ModeResult, Scaling, name_of
+from concurtrace.model.difference import Difference
 from concurtrace.model.report import Report
 from concurtrace.model.run import Target, TargetKind, Value
 from concurtrace.rundir import comparison as manifests
@@ -121,8 +124,28 @@ def load_comparison(folder: Path) -> Comparison:
 
 def render(comparison: Comparison, format_name: str) -> bytes:
     """Render a comparison in one format; UsageError if there is none of that name."""
-    renderer = discovery.load(Kind.COMPARISON, format_name).RENDERER
-    rendered = renderer.render(comparison)
+    return _encoded(discovery.load(Kind.COMPARISON, format_name).RENDERER.render(comparison))
+
+
+def load_difference(before: str, after: str) -> Difference:
+    """Read two runs, by what names them, and say what changed; UsageError for a comparison."""
+    folders = [store.find(one) for one in (before, after)]
+    for folder in folders:
+        if manifests.is_comparison(folder):
+            raise UsageError(
+                f"{folder.name} is a comparison of several runs: give two of them, such as"
+                f" {folder / manifests.read(folder).runs[0].folder}."
+            )
+    old, new = (api.load(folder) for folder in folders)
+    return difference(old, new)
+
+
+def render_difference(found: Difference, format_name: str) -> bytes:
+    """Render a difference in one format; UsageError if there is none of that name."""
+    return _encoded(discovery.load(Kind.DIFFERENCE, format_name).RENDERER.render(found))
+
+
+def _encoded(rendered: str | bytes) -> bytes:
     return rendered.encode() if isinstance(rendered, str) else bytes(rendered)
 
 

@@ -22,6 +22,7 @@ class Kind(Enum):
     INSTRUMENT = ("instrument", "concurtrace.instruments")
     RULE = ("rule", "concurtrace.diagnosis.rules")
     RENDERER = ("renderer", "concurtrace.reports")
+    DIFFERENCE = ("difference-renderer", "concurtrace.reports._differences")
     COMPARISON = ("comparison-renderer", "concurtrace.reports._comparisons")
 
     @property

@@ -7,6 +7,7 @@ of the logarithms of the ratios gives the factor, Student's t its interval.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from concurtrace.model.comparison import Speed
@@ -27,7 +28,22 @@ def speed(of_ns: Sequence[int], against_ns: Sequence[int]) -> Speed:
     mean = sum(logs) / many
     if many < 2:
         return Speed(math.exp(mean), None, None)
-    variance = sum((one - mean) ** 2 for one in logs) / (many - 1)
-    t = _T_95[many - 2] if many - 2 < len(_T_95) else _T_MANY
-    reach = t * math.sqrt(variance / many)
-    return Speed(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach))
+    return _around(mean, math.sqrt(statistics.variance(logs) / many), many - 1)
+
+
+def unpaired_speed(of_ns: Sequence[int], against_ns: Sequence[int]) -> Speed:
+    """Say the same of times that were taken at different moments: Welch's t of the logarithms."""
+    mine = [math.log(one) for one in of_ns if one > 0]
+    other = [math.log(one) for one in against_ns if one > 0]
+    difference = statistics.fmean(other) - statistics.fmean(mine)
+    if len(mine) < 2 or len(other) < 2:
+        return Speed(math.exp(difference), None, None)
+    a, b = statistics.variance(mine) / len(mine), statistics.variance(other) / len(other)
+    spread = a * a / (len(mine) - 1) + b * b / (len(other) - 1)
+    degrees = int((a + b) ** 2 / spread) if spread else len(mine) + len(other) - 2
+    return _around(difference, math.sqrt(a + b), max(1, degrees))
+
+
+def _around(mean: float, error: float, degrees: int) -> Speed:
+    t = _T_95[degrees - 1] if degrees <= len(_T_95) else _T_MANY
+    return Speed(math.exp(mean), math.exp(mean - t * error), math.exp(mean + t * error))

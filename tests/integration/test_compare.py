@@ -127,3 +127,16 @@ def test_wrong_usage_is_exit_2(folder: Path, arguments: tuple[str, ...], told: s
     assert done.returncode == 2
     assert told in done.stderr
     assert not (folder / ".concurtrace").exists()
+
+
+def test_two_runs_of_a_comparison_differ_in_their_mode(folder: Path) -> None:
+    compare(folder, "--modes", "threads,sequential", "--repeat", "2", "--with", "baseline")
+    (inside,) = (folder / ".concurtrace" / "runs").glob("*/modes")
+    runs = [str(inside / name) for name in ("sequential", "threads")]
+    done = concurtrace(folder, "diff", *runs, "--fail-on", "slower=100000")
+    assert done.returncode == 0, done.stderr
+    assert "mode: sequential became threads" in done.stdout
+    assert concurtrace(folder, "diff", *runs, "--fail-on", "wrong").returncode == 2
+    whole = concurtrace(folder, "diff", str(inside.parent), runs[0])
+    assert whole.returncode == 2
+    assert "give two of them" in whole.stderr
