@@ -111,6 +111,11 @@ def contended_locks(trace: Trace) -> tuple[ContendedLock, ...]:
     return tuple(sorted(found, key=lambda one: (-one.wait_ns, one.name)))
 
 
+def lock_name(trace: Trace, one: WaitObject) -> str:
+    """Name a lock by what it is and where it was made."""
+    return _identity(trace, one)[0]
+
+
 def _identity(trace: Trace, one: WaitObject) -> tuple[str, str | None, int]:
     stack = trace.stacks.frames(one.created_stack)
     frame = own_frame(stack[-1:]) if is_foreign(stack) else own_frame(stack)
