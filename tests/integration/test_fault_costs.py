@@ -60,3 +60,32 @@ def test_an_orphan_outlives_the_program_until_the_launcher_ends_it() -> None:
     assert execute("child-processes", "processes").leftovers == ()
     (orphan,) = execute("child-processes", "processes", fault="orphan").leftovers
     assert not psutil.pid_exists(orphan)
+
+
+@pytest.mark.parametrize("mode", ["async", "gevent"])
+def test_a_loop_that_computes_has_no_time_for_a_heartbeat(mode: str) -> None:
+    """One beat before, one after, and one that is late already when the loop goes on."""
+    healthy = execute("factorize", mode, size=600).observed
+    assert int(healthy["heartbeats"]) > 3
+    blocked = execute("factorize", mode, size=600, fault="cpu-in-loop").observed
+    assert int(blocked["heartbeats"]) <= 3
+
+
+def test_plain_sockets_let_no_other_greenlet_go_on() -> None:
+    patched = execute("greenlets", "gevent", **{"latency-ms": 50}).observed
+    assert int(patched["most-under-way"]) > 1
+    plain = execute("greenlets", "gevent", **{"latency-ms": 50}, fault="no-monkey-patch").observed
+    assert plain["most-under-way"] == 1
+
+
+def test_a_greenlet_that_computes_lets_no_other_go_on() -> None:
+    polite = execute("greenlets", "gevent", size=60).observed
+    assert int(polite["answered-while-computing"]) > 0
+    selfish = execute("greenlets", "gevent", size=60, fault="cpu-greenlet").observed
+    assert selfish["answered-while-computing"] == 0
+
+
+def test_an_uneven_split_leaves_most_files_to_one() -> None:
+    assert execute("thumbnails", "processes").observed["most-files"] == 3
+    uneven = execute("thumbnails", "processes", fault="uneven-split").observed
+    assert uneven["most-files"] == 4
