@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from concurtrace import discovery
 from concurtrace.analysis.critical_path import path_steps
 from concurtrace.diagnosis import Answer, Part, Rule
@@ -13,7 +15,7 @@ from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction.chosen import prediction_for, predictions
 from concurtrace.diagnosis.verdict import verdict
 from concurtrace.discovery import Kind
-from concurtrace.model.report import Finding, PathStep, Prediction, Severity
+from concurtrace.model.report import Finding, PathPieces, PathStep, Prediction, Severity
 
 _ORDER = (
     Severity.WARNING,
@@ -41,13 +43,16 @@ class Diagnosis:
     verdict: str
     critical_path: tuple[PathStep, ...] | None
     predictions: tuple[Prediction, ...] = ()
+    path: PathPieces | None = None
 
 
 def judge(case: Case) -> Diagnosis:
     """Judge a run by every rule and sum it up."""
     findings = diagnose(case)
     steps = path_steps(case.trace, case.path) if len(case.trace.spans) else None
-    return Diagnosis(findings, verdict(case, findings), steps, predictions(case))
+    pieces = PathPieces(case.path.row.astype(np.uint32), case.path.start_ns, case.path.end_ns)
+    path = pieces if steps is not None else None
+    return Diagnosis(findings, verdict(case, findings), steps, predictions(case), path)
 
 
 def load_rules() -> tuple[Rule, ...]:

@@ -8,7 +8,7 @@ from concurtrace.model.recording import Function, Recording
 from concurtrace.model.run import Environment, Execution, Pass, Target
 from concurtrace.model.states import State
 from concurtrace.model.task_report import TasksReport
-from concurtrace.model.trace import CoreSource, GilUse, Origin
+from concurtrace.model.trace import CoreSource, GilUse, Numbers, Origin, Times
 
 FORMAT_NAME = "concurtrace"
 FORMAT_VERSION = 1
@@ -67,6 +67,18 @@ class PathStep:
     tid: int
     where: str
     ns: int
+
+
+@dataclass(frozen=True, eq=False)
+class PathPieces:
+    """The critical path in order of time: on which thread of the trace it was from when to when.
+
+    ``row`` is that of the thread; times are those of the recording's clock.
+    """
+
+    row: Numbers
+    start_ns: Times
+    end_ns: Times
 
 
 @dataclass(frozen=True)
@@ -270,11 +282,13 @@ class Outcome:
     expected_checksum: str | None
     verified: bool | None
     error: str | None
+    standstill: str | None = None
 
     @property
     def succeeded(self) -> bool:
         """Whether it ended by itself, without error, with the right result."""
-        ended = self.exit_code == 0 and not (self.timed_out or self.interrupted)
+        stopped = self.timed_out or self.standstill or self.interrupted
+        ended = self.exit_code == 0 and not stopped
         return ended and self.verified is not False and self.error is None
 
 
@@ -300,6 +314,7 @@ class Report:
     tasks: TasksReport | None = None
     verdict: str = ""
     critical_path: tuple[PathStep, ...] | None = None
+    path: PathPieces | None = None
     predictions: tuple[Prediction, ...] = ()
 
     def find_pass(self, name: str) -> Pass | None:

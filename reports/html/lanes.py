@@ -1,4 +1,4 @@
-"""Lay a trace out as lanes of intervals: one per thread, one per GIL, one per other program.
+"""Lay a trace out as lanes of intervals: threads, GILs, other programs, critical path, cores.
 
 Intervals of a lane follow each other without a gap, so a lane is its first tick and durations.
 Boundaries are rounded, never durations: nothing drifts.
@@ -11,8 +11,9 @@ from enum import Enum, IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.report import PathPieces
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import Process, SpanFlag, Spans, Thread, Times, Trace
+from concurtrace.model.trace import NO_CORE, Process, SpanFlag, Spans, Thread, Times, Trace
 from concurtrace.units import NS_PER_S
 
 Numbers = NDArray[np.int64]
@@ -34,6 +35,9 @@ class Extra(IntEnum):
     GIL_FREE = len(STATES) + 2
     PROGRAM = len(STATES) + 3
     """A program that runs no Python."""
+    CORE_BUSY = len(STATES) + 4
+    CORE_OTHER = len(STATES) + 5
+    NOT_KNOWN = len(STATES) + 6
 
 
 class LaneKind(Enum):
@@ -42,14 +46,17 @@ class LaneKind(Enum):
     THREAD = "thread"
     GIL = "gil"
     PROGRAM = "program"
+    PATH = "path"
+    CORE = "core"
 
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
     """Columns, an entry per interval; durations in ticks.
 
-    ``who`` is the lane of the thread that ended a wait, or that held the GIL, plus one; ``what``
-    a row of the trace's stacks, ``on`` of its objects; 0 stands for none in all three.
+    ``who`` is the lane of the thread that ended a wait, held the GIL, was on the path or on the
+    core, plus one; ``what`` a row of the trace's stacks, ``on`` of its objects; 0 stands for none
+    in all three.
     """
 
     dur: Numbers
@@ -64,7 +71,7 @@ class Intervals:
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """A row of the timeline; ``row`` is that of its thread or process in the trace."""
+    """A row of the timeline; ``row`` is that of its thread or process in the trace, or a core."""
 
     kind: LaneKind
     process: int
@@ -88,8 +95,11 @@ def tick_of(wall_ns: int) -> int:
     return next((tick for limit, tick in _TICKS if wall_ns < limit), _LONGEST_TICK)
 
 
-def lay_out(trace: Trace, most: int = MOST) -> Layout:
-    """Make the lanes, those of a process together: its GIL, then its threads."""
+def lay_out(trace: Trace, most: int = MOST, path: PathPieces | None = None) -> Layout:
+    """Make the lanes: those of a process together, its GIL, then its threads; then the others.
+
+    A new kind of lane is added here, after those of the processes, so that numbers hold.
+    """
     tick = tick_of(trace.wall_ns)
     threshold = _threshold(trace, most)
     numbers = _lane_numbers(trace)
@@ -103,6 +113,9 @@ def lay_out(trace: Trace, most: int = MOST) -> Layout:
             lanes.append(_gil(trace, row, process, tick, numbers))
         threads = range(process.first, process.last)
         lanes.extend(_thread(trace, number, tick, who, threshold) for number in threads)
+    if path is not None and len(path.row):
+        lanes.append(_path(trace, path, tick, numbers, threshold))
+    lanes.extend(_cores(trace, tick, numbers))
     return Layout(tick, _ticks(trace, trace.end_ns, tick), tuple(lanes), threshold)
 
 
@@ -230,6 +243,63 @@ def _program(trace: Trace, row: int, process: Process, tick: int) -> Lane:
     none = np.zeros(1, np.int64)
     kind = np.full(1, int(Extra.PROGRAM) * REASONS, np.int64)
     return Lane(LaneKind.PROGRAM, row, row, first, Intervals(one, kind, none, none, none))
+
+
+def _path(trace: Trace, path: PathPieces, tick: int, numbers: Numbers, threshold: int) -> Lane:
+    """Show the critical path: what the thread did that it was on, piece by piece."""
+    spans, found, starts, ends = trace.spans, [], [], []
+    order = np.argsort(path.row, kind="stable")
+    edges = np.flatnonzero(np.diff(path.row[order], prepend=path.row[order][:1] + 1))
+    for pieces in np.split(order, edges[1:]):
+        thread = trace.threads[int(path.row[pieces[0]])]
+        mine = slice(thread.first, thread.last)
+        low = thread.first + np.searchsorted(spans.end_ns[mine], path.start_ns[pieces], "right")
+        high = thread.first + np.searchsorted(spans.start_ns[mine], path.end_ns[pieces], "left")
+        many = np.maximum(high - low, 0)
+        within = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        rows = np.repeat(low, many) + within
+        found.append(rows)
+        starts.append(np.maximum(spans.start_ns[rows], np.repeat(path.start_ns[pieces], many)))
+        ends.append(np.minimum(spans.end_ns[rows], np.repeat(path.end_ns[pieces], many)))
+    rows, start, end = (np.concatenate(one) for one in (found, starts, ends))
+    order = np.argsort(start, kind="stable")
+    order = order[(end - start)[order] >= max(1, threshold)]
+    rows, start, end = rows[order], start[order], end[order]
+    columns = (
+        spans.state[rows].astype(np.int64) * REASONS + spans.reason[rows],
+        spans.stack[rows].astype(np.int64),
+        numbers[trace.span_threads[rows].astype(np.int64)] + 1,
+        spans.object[rows].astype(np.int64),
+    )
+    first, last = (_ticks(trace, int(one), tick) for one in (path.start_ns[0], path.end_ns[-1]))
+    begins, finishes = (start - trace.start_ns) // tick, (end - trace.start_ns) // tick
+    gap = (Extra.FOLDED if threshold else Extra.NOT_KNOWN) * REASONS
+    return Lane(LaneKind.PATH, 0, 0, first, _fill(begins, finishes, columns, (first, last), gap))
+
+
+def _cores(trace: Trace, tick: int, numbers: Numbers) -> Iterator[Lane]:
+    """Show who was on each core; only switch records say that exactly."""
+    if trace.on_core is None:
+        return
+    life = (0, _ticks(trace, trace.end_ns, tick))
+    gaps = trace.gaps_ns
+    for core in np.unique(trace.on_core.core[trace.on_core.core != NO_CORE]).tolist():
+        on = trace.on_core.take(trace.on_core.core == core)
+        rows = trace.rows_of(on.tid, on.start_ns)
+        starts = np.concatenate((on.start_ns, gaps[:, 0]))
+        order = np.argsort(starts, kind="stable")
+        ends = np.concatenate((on.end_ns, gaps[:, 1]))
+        kinds = np.repeat([int(Extra.CORE_BUSY), int(Extra.NOT_KNOWN)], [len(on), len(gaps)])
+        who = np.concatenate((np.where(rows >= 0, numbers[rows] + 1, 0), np.zeros(len(gaps))))
+        none = np.zeros(len(starts), np.int64)
+        intervals = _fill(
+            (starts[order] - trace.start_ns) // tick,
+            (ends[order] - trace.start_ns) // tick,
+            (kinds[order] * REASONS, none, who[order].astype(np.int64), none),
+            life,
+            int(Extra.CORE_OTHER) * REASONS,
+        )
+        yield Lane(LaneKind.CORE, 0, core, 0, intervals)
 
 
 def segments(lanes: tuple[Lane, ...], most: int) -> Iterator[list[tuple[int, int, int]]]:

@@ -169,6 +169,64 @@ def test_a_finding_leads_to_its_moment_and_its_line(page: Page, tmp_path: Path) 
     opened.is_quiet()
 
 
+def test_the_strip_has_a_window_that_is_dragged(page: Page, tmp_path: Path) -> None:
+    opened = opened_timeline(page, write_report(tmp_path, of(convoy())))
+    strip = page.locator("#timeline-strip")
+    strip.scroll_into_view_if_needed()
+    box = strip.bounding_box()
+    assert box is not None
+    wide = box["width"] - 198
+
+    def drag(start: float, end: float, *modifiers: str) -> None:
+        for modifier in modifiers:
+            page.keyboard.down(modifier)
+        page.mouse.move(box["x"] + 190 + start * wide, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 190 + end * wide, box["y"] + 20)
+        page.mouse.up()
+        for modifier in modifiers:
+            page.keyboard.up(modifier)
+
+    drag(0.2, 0.6)
+    page.locator("#timeline-range", has_text="20.0 ms to 60.0 ms: 40.0 ms of").wait_for()
+    drag(0.4, 0.5)
+    page.locator("#timeline-range", has_text="30.0 ms to 70.0 ms: 40.0 ms of").wait_for()
+    drag(0.7, 0.9)
+    page.locator("#timeline-range", has_text="30.0 ms to 90.0 ms: 60.0 ms of").wait_for()
+    opened.is_quiet()
+
+
+def test_a_range_is_added_up(page: Page, tmp_path: Path) -> None:
+    opened = opened_timeline(page, write_report(tmp_path, of(convoy())))
+    canvas = page.locator("#timeline-canvas")
+    canvas.press("t")
+    panel = page.locator("#timeline-panel")
+    assert panel.locator("strong").inner_text() == (
+        "0 to 100 ms: 100 ms, in which 2 threads lived 170 ms together"
+    )
+    assert panel.locator("li").all_inner_texts() == [
+        "sleeping: 70.0 ms (41 %)",
+        "running Python: 50.0 ms (29 %)",
+        "waiting for a lock: 40.0 ms (24 %)",
+        "waiting for the GIL: 10.0 ms (5.9 %)",
+    ]
+    canvas.press("Escape")
+    assert panel.locator("li").count() == 0
+    box = canvas.bounding_box()
+    assert box is not None
+    wide, y = box["width"] - 198, box["y"] + 55
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + 190 + 0.4 * wide, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 190 + 0.2 * wide, y)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert panel.locator("strong").inner_text().startswith("20.0 ms to 40.0 ms: 20.0 ms, in which")
+    page.locator("#timeline-into").click()
+    page.locator("#timeline-range", has_text="20.0 ms to 40.0 ms: 20.0 ms of").wait_for()
+    opened.is_quiet()
+
+
 def test_an_address_brings_back_what_was_seen(browser: Browser, page: Page, tmp_path: Path) -> None:
     file = write_report(tmp_path, of(convoy()))
     opened_timeline(page, file)

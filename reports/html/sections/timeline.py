@@ -20,9 +20,11 @@ from .. import lanes as laid
 from ..lanes import Extra, Intervals, LaneKind, Layout, lay_out
 from ..pack import pack
 from ..section import Section
+from ..strip import strip
 
 _TEXT = 160
 _EACH = 10
+_MARKED = 20
 _LISTED = (
     State.GIL_WAIT,
     State.GIL_BLOCKED,
@@ -39,7 +41,21 @@ _EXTRAS = {
     Extra.GIL_HELD: ("GIL held", "running", "solid", "some thread held the GIL of the process"),
     Extra.GIL_FREE: ("GIL free", "free", "solid", "free, or held too briefly to be kept"),
     Extra.PROGRAM: ("a program without Python", "program", "lines", "it has no states"),
+    Extra.CORE_BUSY: ("the target on a core", "nogil", "solid", "one of its threads was on it"),
+    Extra.CORE_OTHER: (
+        "core idle or others'",
+        "free",
+        "solid",
+        "no thread of the target was on it",
+    ),
+    Extra.NOT_KNOWN: ("not recorded", "unknown", "dots", "nothing was recorded of it"),
 }
+
+_OF_THE_RUN = {
+    LaneKind.PATH: ("The run", "critical path"),
+    LaneKind.CORE: ("Cores", "core {}"),
+}
+"""Lanes that belong to no process: the head above them, and their names."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +86,7 @@ def build(report: Report) -> Section:
     if report.states is None or trace is None or not trace.threads:
         missing = absence(report, "What threads did when was", "states")
         return Section("timeline", "Timeline", absence=missing)
-    layout = lay_out(trace)
+    layout = lay_out(trace, path=report.path)
     names = _names(report, layout)
     data, packed = _data(report, trace, layout, names)
     many = sum(len(lane.intervals) for lane in layout.lanes)
@@ -103,6 +119,10 @@ def _names(report: Report, layout: Layout) -> list[tuple[str, str]]:
         return []
     found = []
     for lane in layout.lanes:
+        if lane.kind in _OF_THE_RUN:
+            group, name = _OF_THE_RUN[lane.kind]
+            found.append((group, name.format(lane.row)))
+            continue
         process = states.processes[lane.process]
         name = "GIL"
         if lane.kind is LaneKind.THREAD:
@@ -149,9 +169,42 @@ def _data(
         "blocks": [[one.pieces, one.widths] for one in blocks],
         "stacks": stacks,
         "frames": frames,
+        "marks": _marks(trace, layout, numbers),
+        "strip": strip(layout, numbers),
         "objects": [_object(trace, trace.objects[row], places) if row else "" for row in objects],
     }
     return {"timeline": data}, {f"timeline-{n}": one.text for n, one in enumerate(blocks)}
+
+
+def _marks(trace: Trace, layout: Layout, numbers: dict[int, int]) -> list[list[int]]:
+    """List the longest waits of every state: lane, first and last tick, state.
+
+    A lone wait may be far too short to be seen among what its pixel holds.
+    """
+    spans = trace.spans
+    lanes = {
+        lane.row: number for number, lane in enumerate(layout.lanes) if lane.kind is LaneKind.THREAD
+    }
+    found = []
+    for rows in _longest(trace, _MARKED):
+        for row in rows.tolist():
+            times = (int(spans.start_ns[row]), int(spans.end_ns[row]))
+            first, last = ((one - trace.start_ns) // layout.tick_ns for one in times)
+            state = numbers.get(int(spans.state[row]))
+            if state is not None:
+                found.append([lanes[int(trace.span_threads[row])], first, last, state])
+    return found
+
+
+def _longest(trace: Trace, most: int) -> list[NDArray[np.intp]]:
+    """Find the longest spans of every state that is listed, expected waits left out."""
+    spans = trace.spans
+    expected = spans.reason == Reason.IDLE_WORKER.code
+    found = []
+    for state in _LISTED:
+        rows = np.flatnonzero((spans.state == state.code) & ~expected)
+        found.append(rows[np.argsort(-spans.dur_ns[rows], kind="stable")[:most]])
+    return found
 
 
 def _used(layout: Layout, column: str, always: tuple[int, ...] = (0,)) -> NDArray[np.int64]:
@@ -232,12 +285,8 @@ def _waits(
 ) -> tuple[Wait, ...]:
     """List the longest waits: the longest of every state first, then the second longest of each."""
     spans = trace.spans
-    chosen, ranks = [], []
-    expected = spans.reason == Reason.IDLE_WORKER.code
-    for state in _LISTED:
-        rows = np.flatnonzero((spans.state == state.code) & ~expected)
-        chosen.append(rows[np.argsort(-spans.dur_ns[rows], kind="stable")[:_EACH]])
-        ranks.append(np.arange(len(chosen[-1])))
+    chosen = _longest(trace, _EACH)
+    ranks = [np.arange(len(one)) for one in chosen]
     together, rank = np.concatenate(chosen), np.concatenate(ranks)
     together = together[np.lexsort((-spans.dur_ns[together], rank))]
     places = Places.of(report)
@@ -276,5 +325,5 @@ def _wait(
 
 def _lane_text(names: list[tuple[str, str]], lane: int) -> str:
     group, name = names[lane]
-    alone = len({group for group, _ in names}) == 1
+    alone = len({one for one, _ in names} - {one for one, _ in _OF_THE_RUN.values()}) == 1
     return name if alone else f"{name} in {group}"

@@ -8,7 +8,9 @@ from concurtrace.reports.html import lanes as laid
 from concurtrace.reports.html.lanes import REASONS, Extra, Intervals, Lane, LaneKind, lay_out
 from concurtrace.reports.html.pack import pack, planes, unpack, width_of
 from concurtrace.reports.html.sections import timeline
+from concurtrace.reports.html.strip import FULL, strip
 
+from concurtrace.model.report import PathPieces
 from concurtrace.model.states import State
 from concurtrace.model.trace import StateTotal, Trace
 from concurtrace.units import NS_PER_S
@@ -45,6 +47,65 @@ def test_a_lane_has_its_spans_and_the_whole_life() -> None:
     # Lane 1 is the main thread: numbers are those of lanes plus one.
     assert gil.intervals.who.tolist() == [2, 3, 2]
     assert main.intervals.who.tolist() == [0, 3, 0]
+
+
+def test_the_critical_path_is_a_lane_of_what_its_threads_did() -> None:
+    made = two_threads().build()
+    at = [made.start_ns + n * MS for n in (0, 30, 50)]
+    path = PathPieces(np.array([0, 1], np.uint32), np.array(at[:2]), np.array(at[1:]))
+    *_, lane = lay_out(made, path=path).lanes
+    assert lane.kind is LaneKind.PATH
+    ms = MS // 100
+    assert states_of(lane) == [
+        (State.RUNNING.code, 30 * ms),
+        (State.GIL_WAIT.code, 10 * ms),
+        (State.RUNNING.code, 10 * ms),
+    ]
+    # Lanes 1 and 2 are the threads: numbers are those of lanes plus one.
+    assert lane.intervals.who.tolist() == [2, 3, 3]
+
+
+def test_a_core_is_a_lane_of_who_was_on_it() -> None:
+    made = (
+        trace()
+        .thread("MainThread").running(10, core=0).sleeps(10).running(10, core=1)
+        .thread("other").running(5, core=1).sleeps(25)
+        .build(gaps_ns=np.array([[0, 0]]))
+    )  # fmt: skip
+    gap = (made.start_ns + 25 * MS, made.start_ns + 30 * MS)
+    cut = (
+        replace(
+            made, gaps_ns=np.array([gap]), on_core=made.on_core.take(made.on_core.end_ns <= gap[0])
+        )
+        if made.on_core is not None
+        else made
+    )
+    first, second = (one for one in lay_out(cut).lanes if one.kind is LaneKind.CORE)
+    ms = MS // 100
+    assert (first.row, second.row) == (0, 1)
+    assert states_of(first) == [
+        (Extra.CORE_BUSY, 10 * ms),
+        (Extra.CORE_OTHER, 15 * ms),
+        (Extra.NOT_KNOWN, 5 * ms),
+    ]
+    assert states_of(second)[0] == (Extra.CORE_BUSY, 5 * ms)
+    assert first.intervals.who.tolist() == [2, 0, 0]
+
+
+def test_the_strip_is_the_sum_of_all_threads() -> None:
+    layout = lay_out(random_trace(5))
+    numbers = {code: code for code in range(len(State) + len(Extra))}
+    rows = np.array(strip(layout, numbers, 50))
+    edges = np.arange(51) * layout.length / 50
+    exact = np.zeros(rows.shape)
+    for lane in (one for one in layout.lanes if one.kind is LaneKind.THREAD):
+        ends = lane.start + np.cumsum(lane.intervals.dur)
+        starts = ends - lane.intervals.dur
+        for start, end, kind in zip(starts, ends, lane.intervals.kind, strict=True):
+            part = np.clip(np.minimum(end, edges[1:]) - np.maximum(start, edges[:-1]), 0, None)
+            exact[:, numbers[int(kind) // REASONS]] += part
+    exact *= FULL / exact.sum(axis=1).max()
+    assert np.abs(rows - exact).max() <= 0.5 + 1e-6
 
 
 def test_a_gap_is_drawn_as_what_was_folded() -> None:

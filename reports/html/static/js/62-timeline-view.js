@@ -8,6 +8,11 @@ const TimelineView = (() => {
   const AXIS = 24;
   const TALLEST = 520;
   const NAMED = 46;
+  /** From how many pixels on a wait needs no mark to be seen. */
+  const SEEN = 4;
+  const OF_THE_RUN = new Set(["path", "core"]);
+  /** Lanes whose intervals belong to a thread that is told. */
+  const NAMING = new Set(["gil", "path", "core"]);
 
   class View {
     /** @param {any} data */
@@ -20,6 +25,8 @@ const TimelineView = (() => {
       this.t0 = 0;
       this.t1 = /** @type {number} */ (data.length);
       this.selected = /** @type {Place | null} */ (null);
+      /** A range that was chosen to be added up. */
+      this.chosen = /** @type {[number, number] | null} */ (null);
       this.wanted = "";
       this.ready = false;
       this.rows = /** @type {{y: number, lane: Lane | null, text: string}[]} */ ([]);
@@ -31,13 +38,20 @@ const TimelineView = (() => {
       this.context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
       this.scroll = /** @type {HTMLElement} */ (CT.find("timeline-scroll"));
       this.space = /** @type {HTMLElement} */ (CT.find("timeline-space"));
+      this.marks = /** @type {Map<Lane, [number, number, number][]>} */ (new Map());
+      for (const [lane, start, end, state] of data.marks) {
+        const mine = this.marks.get(this.lanes[lane]) ?? [];
+        mine.push([start, end, state]);
+        this.marks.set(this.lanes[lane], mine);
+      }
       this.place();
     }
 
     /** Give every lane its row, below the name of its process; those that do not match a search have none. */
     place() {
       const matching = this.lanes.filter((lane) => `${lane.name} ${lane.group}`.toLowerCase().includes(this.wanted));
-      const heads = new Set(this.lanes.map((lane) => lane.group)).size > 1;
+      matching.sort((a, b) => Number(b.kind === "path") - Number(a.kind === "path"));
+      const heads = new Set(this.lanes.filter((lane) => !OF_THE_RUN.has(lane.kind)).map((lane) => lane.group)).size > 1;
       this.rows = [];
       let y = AXIS;
       let group = "";
@@ -71,7 +85,7 @@ const TimelineView = (() => {
     /** @param {Place} at */
     reason({ lane, number }) { return this.data.kinds[lane.kinds[number]][1]; }
     /** @param {Lane} lane */
-    label(lane) { return this.rows.some((row) => !row.lane) ? `${lane.name} in ${lane.group}` : lane.name; }
+    label(lane) { return !OF_THE_RUN.has(lane.kind) && this.rows.some((row) => !row.lane) ? `${lane.name} in ${lane.group}` : lane.name; }
 
     /** Show a range, kept inside the run and wide enough to mean something. @param {number} t0 @param {number} t1 */
     range(t0, t1) {
@@ -111,6 +125,36 @@ const TimelineView = (() => {
       }
       this.axis(height);
       if (this.selected) this.arrow(this.selected, top, height);
+      if (this.chosen) this.shade(this.chosen, height);
+    }
+
+    /** Show which range is added up. @param {[number, number]} range @param {number} height */
+    shade([from, to], height) {
+      const { context } = this;
+      const [x, end] = [from, to].map((tick) => Math.min(this.left + this.pixels, Math.max(this.left, this.x(tick))));
+      context.globalAlpha = 0.6;
+      context.fillStyle = this.colours.page;
+      context.fillRect(this.left, AXIS, x - this.left, height);
+      context.fillRect(end, AXIS, this.left + this.pixels - end, height);
+      context.globalAlpha = 1;
+      context.fillStyle = this.colours.accent;
+      context.fillRect(x - 1, 0, 2, height);
+      context.fillRect(end - 1, 0, 2, height);
+    }
+
+    /** Mark waits that are among the longest of their kind, and too short to be seen. @param {Lane} lane @param {number} y */
+    triangles(lane, y) {
+      const { context } = this;
+      context.fillStyle = this.colours.text;
+      for (const [start, end, state] of this.marks.get(lane) ?? []) {
+        const [x, last] = [this.x(start), this.x(end)];
+        if (last < this.left || x > this.left + this.pixels || last - x > SEEN || !this.looks[state].shown) continue;
+        context.beginPath();
+        context.moveTo(x - 3, y - 4);
+        context.lineTo(x + 3, y - 4);
+        context.lineTo(x, y + 1);
+        context.fill();
+      }
     }
 
     /** @param {string} text @param {number} x @param {number} y @param {number} room @param {string} colour */
@@ -135,11 +179,13 @@ const TimelineView = (() => {
       const columns = Lanes.columns(lane, this.stateOf, this.looks.length, this.t0, this.t1, width);
       Strips.paint(image, columns, this.looks, (this.t1 - this.t0) / width);
       context.putImageData(image, Math.round(this.left * ratio), Math.round(y * ratio));
-      if (lane.kind === "gil") this.holders(lane, y);
+      if (NAMING.has(lane.kind)) this.holders(lane, y);
+      this.triangles(lane, y);
       if (chosen && this.selected) this.frame(lane, this.selected.number, y);
     }
 
-    /** Where holds of the GIL are wide enough: who holds, and where one follows another. @param {Lane} lane @param {number} y */
+    /** Where it is wide enough: who holds the GIL, or has the core, and where one follows another.
+     * @param {Lane} lane @param {number} y */
     holders(lane, y) {
       const first = Math.max(0, Lanes.find(lane, Math.max(this.t0, lane.starts[0])));
       const narrow = ((this.t1 - this.t0) / this.pixels) * 3;
@@ -149,8 +195,23 @@ const TimelineView = (() => {
         const [x, end] = [Math.max(this.left, this.x(lane.starts[number])), Math.min(this.left + this.pixels, this.x(lane.starts[number + 1]))];
         this.context.fillStyle = this.colours.page;
         this.context.fillRect(end - 0.5, y, 1, HEIGHT);
-        if (end - x > NAMED) this.words(this.lanes[lane.who[number] - 1].name, x + 4, y + HEIGHT / 2 + 1, end - x - 8, "page");
+        if (end - x > NAMED) this.tag(this.lanes[lane.who[number] - 1].name, x, y, end - x);
       }
+    }
+
+    /** A name on a bar; it has its own ground, so that it is read on every colour and pattern.
+     * @param {string} text @param {number} x @param {number} y @param {number} room */
+    tag(text, x, y, room) {
+      const needs = this.context.measureText(text).width + 6;
+      const wide = Math.min(room - 4, needs);
+      this.context.fillStyle = this.colours.page;
+      this.context.fillRect(x + 2, y + 2, wide, HEIGHT - 4);
+      if (needs > wide) {
+        this.words(text, x + 5, y + HEIGHT / 2 + 1, wide - 4, "text");
+        return;
+      }
+      this.context.fillStyle = this.colours.text;
+      this.context.fillText(text, x + 5, y + HEIGHT / 2 + 1);
     }
 
     /** @param {Lane} lane @param {number} number @param {number} y */
@@ -165,7 +226,7 @@ const TimelineView = (() => {
 
     /** From the end of the selected wait to the thread that ended it. @param {Place} at @param {number} top @param {number} height */
     arrow({ lane, number }, top, height) {
-      const by = lane.kind === "gil" ? 0 : lane.who[number];
+      const by = lane.kind === "thread" ? lane.who[number] : 0;
       const [from, to] = [this.rowOf.get(lane), by ? this.rowOf.get(this.lanes[by - 1]) : undefined];
       const x = this.x(lane.starts[number + 1]);
       if (!from || !to || x < this.left || x > this.left + this.pixels) return;

@@ -16,6 +16,9 @@ const TimelinePanel = (() => {
     return found;
   }
 
+  /** What the thread has to do with an interval of a lane that is not a thread's. */
+  const VERBS = /** @type {Record<string, string>} */ ({ gil: "held by", core: "on it", path: "on the thread" });
+
   /** @param {string} name @param {...(Node | string)} content */
   const line = (name, ...content) => CT.el("p", {}, CT.el("span", { class: "muted" }, `${name}: `), ...content);
   /** @param {string} text */
@@ -69,13 +72,13 @@ const TimelinePanel = (() => {
     parts.push(CT.el("p", { class: "muted" }, view.state(at).meaning));
     if (lane.on[number]) parts.push(line("for", named(view.data.objects[lane.on[number]])));
     const sides = [];
-    if (lane.kind === "thread") sides.push(CT.el("div", {}, stack("it stood at", frames(view.data, lane.what[number]))));
+    if (lane.kind === "thread" || lane.kind === "path") sides.push(CT.el("div", {}, stack("it stood at", frames(view.data, lane.what[number]))));
     const other = ender(view, at);
     if (other) {
       const button = CT.el("button", { type: "button", id: "timeline-jump" }, "Go there");
       button.addEventListener("click", () => go(other));
-      const verb = lane.kind === "gil" ? "held by" : "ended by";
-      const doing = lane.kind === "gil" ? "" : `, at that moment ${view.state(other).name}`;
+      const verb = VERBS[lane.kind] ?? "ended by";
+      const doing = lane.kind in VERBS ? "" : `, at that moment ${view.state(other).name}`;
       sides.push(CT.el("div", {}, line(verb, named(view.label(other.lane)), `${doing} `, button), endersStack(view, other)));
     } else if (lane.kind === "thread") {
       sides.push(CT.el("div", {}, line("ended by", "not known, or by itself")));
@@ -100,5 +103,21 @@ const TimelinePanel = (() => {
     }));
   }
 
-  return { show, twin, sentence, ender };
+  /** What the lanes that are shown did in a chosen range, added up. @param {any} view @param {() => void} zoom */
+  function totals(view, zoom) {
+    const [from, to] = view.chosen;
+    const lanes = view.rows.flatMap((/** @type {any} */ row) => (row.lane?.kind === "thread" ? [row.lane] : []));
+    const sums = new Float64Array(view.looks.length);
+    for (const lane of lanes) Lanes.columns(lane, view.stateOf, sums.length, from, to, 1).forEach((ticks, state) => { sums[state] += ticks; });
+    const whole = sums.reduce((sum, one) => sum + one, 0);
+    const parts = [...sums].map((ticks, state) => ({ ticks, name: view.looks[state].name })).filter((one) => one.ticks).sort((a, b) => b.ticks - a.ticks);
+    const button = CT.el("button", { type: "button", id: "timeline-into" }, "Zoom to it");
+    button.addEventListener("click", zoom);
+    const title = `${view.since(from)} to ${view.time(to)}: ${view.time(to - from)}, in which ${CT.count(lanes.length)} threads lived ${view.time(whole)} together`;
+    const items = parts.map(({ ticks, name }) => CT.el("li", {}, `${name}: ${view.time(ticks)} (${CT.share(ticks / whole)})`));
+    CT.find("timeline-panel").replaceChildren(CT.el("p", {}, CT.el("strong", {}, title), " ", button), CT.el("ul", {}, ...items));
+    CT.find("timeline-said").textContent = `${title}. ${parts.map(({ ticks, name }) => `${name} ${CT.share(ticks / whole)}`).join(", ")}.`;
+  }
+
+  return { show, twin, totals, sentence, ender };
 })();

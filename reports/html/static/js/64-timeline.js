@@ -12,9 +12,11 @@
   // On paper nothing scrolls: every lane is drawn, and stays so while the page is laid out anew.
   let whole = false;
 
+  const strip = new TimelineStrip.Strip(view, (t0, t1) => move(t0, t1));
+
   /** Draw with the next frame; table and range follow when the hand rests. */
   function redraw() {
-    if (!drawing) drawing = requestAnimationFrame(() => { drawing = 0; view.draw(whole); });
+    if (!drawing) drawing = requestAnimationFrame(() => { drawing = 0; view.draw(whole); strip.draw(); });
     clearTimeout(telling);
     telling = setTimeout(tell, 120);
   }
@@ -56,6 +58,7 @@
 
   /** @param {Place | null} at */
   function select(at) {
+    view.chosen = null;
     view.selected = at;
     TimelinePanel.show(view, at, go);
     if (at) {
@@ -123,11 +126,31 @@
   }
 
   const fit = () => move(0, data.length);
+
+  /** Add up what threads did in a range. @param {number} from @param {number} to */
+  function choose(from, to) {
+    view.chosen = [Math.max(0, Math.min(from, to)), Math.min(data.length, Math.max(from, to))];
+    view.selected = null;
+    TimelinePanel.totals(view, closer);
+    redraw();
+  }
+
+  /** Zoom to what is chosen or selected. */
+  function closer() {
+    const at = view.selected;
+    if (view.chosen) move(...view.chosen);
+    else if (at) {
+      const [start, end] = [at.lane.starts[at.number], at.lane.starts[at.number + 1]];
+      move(start - (end - start) / 4, end + (end - start) / 4);
+    }
+  }
+
   const KEYS = /** @type {Record<string, () => void>} */ ({
     ArrowLeft: () => pan(-0.1), a: () => pan(-0.1), ArrowRight: () => pan(0.1), d: () => pan(0.1),
     "+": () => zoom(0.5), "=": () => zoom(0.5), w: () => zoom(0.5), "-": () => zoom(2), s: () => zoom(2), 0: fit,
     ArrowUp: () => across(-1), ArrowDown: () => across(1), "[": () => beside(-1), "]": () => beside(1),
     n: () => alike(1), p: () => alike(-1), Enter: jump,
+    z: closer, t: () => choose(view.t0, view.t1), Escape: () => select(null),
   });
   canvas.addEventListener("keydown", (event) => {
     const act = KEYS[event.key];
@@ -146,17 +169,18 @@
     }
   }, { passive: false });
 
-  let drag = /** @type {{x: number, t0: number, t1: number, moved: boolean} | null} */ (null);
+  let drag = /** @type {{x: number, t0: number, t1: number, moved: boolean, choosing: boolean} | null} */ (null);
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
-    drag = { x: event.offsetX, t0: view.t0, t1: view.t1, moved: false };
+    drag = { x: event.offsetX, t0: view.t0, t1: view.t1, moved: false, choosing: event.shiftKey && view.ready };
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!drag) return;
     const far = event.offsetX - drag.x;
     if (Math.abs(far) > 3) drag.moved = true;
-    if (drag.moved) {
+    if (drag.moved && drag.choosing) choose(view.tick(drag.x), view.tick(event.offsetX));
+    else if (drag.moved) {
       const ticks = (far / view.pixels) * (drag.t1 - drag.t0);
       move(drag.t0 - ticks, drag.t1 - ticks);
     }
@@ -252,6 +276,7 @@
   tell();
   TimelinePanel.show(view, null, go);
   view.draw();
+  strip.draw();
   addEventListener("DOMContentLoaded", () => load().catch((error) => {
     CT.find("timeline-panel").replaceChildren(CT.el("p", {}, `The timeline cannot be drawn: ${error.message}. The tables hold.`));
   }));
