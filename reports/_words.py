@@ -140,7 +140,9 @@ def _went_wrong(run: Execution) -> bool:
 
 def _trouble(report: Report, name: str, bad: list[Pass]) -> str:
     run = next(run for run in bad[0].executions if _went_wrong(run))
-    if run.timed_out:
+    if run.standstill is not None:
+        what = f"came to a standstill: {shorten(told(run.standstill), _ERROR_LIMIT)}"
+    elif run.timed_out:
         what = "did not end within the time limit"
     elif run.error is not None:
         what = f"failed: {shorten(told(run.error), _ERROR_LIMIT)}"

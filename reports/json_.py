@@ -144,6 +144,7 @@ def _execution(run: Execution) -> Object:
         "exit_code": run.exit_code,
         "signal": run.signal,
         "timed_out": run.timed_out,
+        "standstill": run.standstill,
         "checksum": run.checksum,
         "observed": dict(run.observed),
         "error": run.error,

@@ -73,9 +73,9 @@ def command(
 
 
 def _exit_code(report: Report) -> int:
-    """The target's own; 128+N where signal N ended it, 3 where the time limit passed."""
+    """The target's own; 128+N where signal N ended it, 3 where we had to stop it."""
     outcome = report.outcome
-    if outcome.timed_out:
+    if outcome.timed_out or outcome.standstill:
         return 3
     if outcome.signal is not None:
         return 128 + outcome.signal

@@ -72,6 +72,11 @@ class Instrument:
     needs_ends: bool = False
 
     @property
+    def tells_live(self) -> bool:
+        """Whether what the threads do can be read while the target runs: ``recording.live``."""
+        return False
+
+    @property
     def pass_name(self) -> str:
         """The pass this instrument watches."""
         return self.joins or self.name

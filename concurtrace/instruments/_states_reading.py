@@ -26,7 +26,14 @@ def read(out: Path) -> Recording:
     for samples in out.glob(f"*{SUFFIX}"):
         return Recording(trace=read_estimate(samples))
     known = tuple(
-        KnownProcess(one.key.pid, one.key.start_ns, one.key.name, one.key.started_by, one.threads)
+        KnownProcess(
+            one.key.pid,
+            one.key.start_ns,
+            one.key.name,
+            one.key.started_by,
+            one.threads,
+            one.stacks or "",
+        )
         for one in read_processes(out.parent).values()
     )
     trace = read_trace(out, Context(known, _until_ns(out)))

@@ -46,6 +46,13 @@ class States(Instrument):
 
         return library() is None
 
+    @property
+    def tells_live(self) -> bool:
+        """The recorder does, an estimate does not."""
+        from concurtrace.instruments._recorder import library
+
+        return library() is not None
+
     def missing(self) -> str | None:
         """Say why not even an estimate can be had: it needs Linux's /proc."""
         from concurtrace.instruments._recorder import why_absent

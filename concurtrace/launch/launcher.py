@@ -18,7 +18,8 @@ from concurtrace.launch.interrupts import Interrupts
 from concurtrace.launch.load import MachineLoad
 from concurtrace.launch.nudge import nudging
 from concurtrace.launch.plan import PassPlan, RunPlan
-from concurtrace.launch.process import Child, Ended, Leftovers, adopt_orphans
+from concurtrace.launch.process import Child, Ended, Leftovers, adopt_orphans, never_stuck
+from concurtrace.launch.standstill import Guard
 from concurtrace.model.run import Execution, Pass, PassStatus, TargetKind
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus, structure_environment
@@ -187,7 +188,9 @@ class Launcher:
                 yield
 
         with command.ready(self.plan, raw, self.plan.target.mode, number) as ready:
-            ended = self._run(ready.argv, extra, beside)
+            live = [raw / one.name for one in able if one.tells_live]
+            look = Guard(live[0]).look if live else never_stuck
+            ended = self._run(ready.argv, extra, beside, look)
             answer = ready.answer()
         return self._execution_of(ended, answer)
 
@@ -221,12 +224,14 @@ class Launcher:
         argv: tuple[str, ...],
         extra: Mapping[str, str],
         beside: Callable[[int], AbstractContextManager[None]],
+        look: Callable[[int], str | None] = never_stuck,
     ) -> Ended:
         is_workload = self.plan.target.kind is TargetKind.WORKLOAD
         environment = {**(WORKLOAD_DEFAULTS if is_workload else {}), **os.environ, **extra}
         # A daemon that a user's program starts is meant to stay; a workload's is a leak.
         leftovers = Leftovers.STOP if is_workload else Leftovers.LEAVE
-        child = Child(argv, environment, self.plan.time_limit_s, leftovers)
+        limit_s = self.plan.time_limit_s
+        child = Child(argv, environment, limit_s, leftovers, look=look)
         return child.run(self.interrupts, beside)
 
     def _execution_of(self, ended: Ended, answer: Mapping[str, Any]) -> Execution:
@@ -241,6 +246,7 @@ class Launcher:
             exit_code=ended.exit_code,
             signal=ended.signal,
             timed_out=ended.timed_out,
+            standstill=ended.standstill,
             checksum=answer.get("checksum"),
             observed=answer.get("observed", {}),
             error=error,

@@ -24,8 +24,14 @@ from concurtrace.launch.interrupts import Interrupts
 _PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 5.0
 """How long the target may take to write what was recorded once it was told to stop."""
+_LOOK_MS = 500.0
 SETTLE_S = 1.0
 """How long what the target left may take to end by itself."""
+
+
+def never_stuck(_pid: int) -> str | None:
+    """Leave the target to itself, where nothing tells what its threads do."""
+    return None
 
 
 class Leftovers(Enum):
@@ -41,7 +47,8 @@ class Ended:
 
     ``unwaited_cpu_ns`` is the CPU time of descendants that it did not wait for (the children of a
     forkserver), as far as they have ended.
-    ``leftovers`` are the processes that still ran when it had ended.
+    ``standstill`` says who waited for whom where it was stopped because it would never have gone
+    on. ``leftovers`` are the processes that still ran when it had ended.
     """
 
     exit_code: int | None
@@ -51,6 +58,7 @@ class Ended:
     cpu_ns: int
     unwaited_cpu_ns: int
     timed_out: bool
+    standstill: str | None
     leftovers: tuple[int, ...]
 
     @property
@@ -58,6 +66,8 @@ class Ended:
         """How it ended, in words."""
         if self.timed_out:
             return "it did not end within the time limit"
+        if self.standstill:
+            return f"it came to a standstill: {self.standstill}"
         if self.signal:
             return f"{signal.Signals(self.signal).name} ended it"
         return f"exit code {self.exit_code}"
@@ -80,7 +90,8 @@ class Captured:
 class Child:
     """A child to be run: its command, environment and limits.
 
-    Without ``captured`` it has our input and output.
+    Without ``captured`` it has our input and output. ``look`` is called with its pid now and then,
+    and says why it will never go on, or None.
     """
 
     argv: tuple[str, ...]
@@ -88,6 +99,7 @@ class Child:
     time_limit_s: float | None
     leftovers: Leftovers
     captured: Captured | None = None
+    look: Callable[[int], str | None] = never_stuck
 
     def run(
         self, interrupts: Interrupts, beside: Callable[[int], AbstractContextManager[None]]
@@ -111,8 +123,8 @@ class Child:
         except OSError as error:
             raise RunFailedError(f"Cannot start {self.argv[0]}: {error.strerror}.") from error
         with interrupts.handed_to(None if shares_group else child.pid), beside(child.pid):
-            in_time = _wait(child.pid, start_ns, self.time_limit_s, interrupts)
-            if not in_time:
+            waited = _wait(self, child.pid, start_ns, interrupts)
+            if not waited.ended:
                 _stop_tree(child.pid)
             # The sampler beside it may still want the process: it is reaped only here.
             _, status, usage = os.wait4(child.pid, 0)
@@ -127,7 +139,8 @@ class Child:
             wall_ns=end_ns - start_ns,
             cpu_ns=_cpu_ns(usage),
             unwaited_cpu_ns=left_cpu_ns,
-            timed_out=not in_time and not interrupts.insisted,
+            timed_out=waited.timed_out,
+            standstill=waited.standstill,
             leftovers=left_running,
         )
 
@@ -144,22 +157,33 @@ def _cpu_ns(usage: resource.struct_rusage) -> int:
     return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
-def _wait(pid: int, start_ns: int, time_limit_s: float | None, interrupts: Interrupts) -> bool:
-    """Wait until the child has ended; False when the time limit or a second Ctrl-C came first."""
+@dataclass(frozen=True)
+class _Waited:
+    """What waiting for the child came to."""
+
+    ended: bool = False
+    timed_out: bool = False
+    standstill: str | None = None
+
+
+def _wait(child: Child, pid: int, start_ns: int, interrupts: Interrupts) -> _Waited:
+    """Wait until the child has ended, its time is over, it is stuck, or Ctrl-C came twice."""
     handle = os.pidfd_open(pid)
     try:
         poll = select.poll()
         poll.register(handle, select.POLLIN)
         while not interrupts.insisted:
-            left_ms = 500.0
-            if time_limit_s is not None:
-                left_ms = time_limit_s * 1e3 - (time.monotonic_ns() - start_ns) / 1e6
+            left_ms = _LOOK_MS
+            if child.time_limit_s is not None:
+                left_ms = child.time_limit_s * 1e3 - (time.monotonic_ns() - start_ns) / 1e6
                 if left_ms <= 0:
-                    return False
+                    return _Waited(timed_out=True)
             # A signal's handler runs here, but poll goes on by itself: look up now and then.
-            if poll.poll(min(left_ms, 500.0)):
-                return True
-        return False
+            if poll.poll(min(left_ms, _LOOK_MS)):
+                return _Waited(ended=True)
+            if standstill := child.look(pid):
+                return _Waited(standstill=standstill)
+        return _Waited()
     finally:
         os.close(handle)
 

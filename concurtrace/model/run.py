@@ -89,7 +89,8 @@ class Execution:
     ``wall_ns``/``cpu_ns`` are of the work alone where the target could say (workloads), else of
     the whole process; CPU time covers all processes of the target that were waited for.
     ``start_ns`` is CLOCK_MONOTONIC. ``exit_code`` is None where a signal ended it; ``leftovers``
-    are the processes that still ran when the first one had ended.
+    are the processes that still ran when the first one had ended. ``standstill`` says who waited
+    for whom where it was stopped because it would never have gone on.
     """
 
     wall_ns: int
@@ -102,15 +103,18 @@ class Execution:
     observed: Mapping[str, Value] = field(default_factory=dict)
     error: str | None = None
     leftovers: tuple[int, ...] = ()
+    standstill: str | None = None
 
     @property
     def ended_by_itself(self) -> bool:
-        """Whether it came to its end without an error of its own and within the time limit."""
-        return not self.timed_out and self.error is None
+        """Whether it came to its end without an error of its own and without being stopped."""
+        return not (self.timed_out or self.standstill) and self.error is None
 
     @property
     def trouble(self) -> str:
         """Why it did not end by itself, in words."""
+        if self.standstill:
+            return f"the target came to a standstill: {self.standstill}"
         return "the time limit passed" if self.timed_out else f"the target failed: {self.error}"
 
 

@@ -223,8 +223,11 @@ static void begin_wait(struct ct_self *self, struct lock *lock, const void *addr
         if (lock->shared != NULL && lock->shared->reserved != 0 && lock->shared->reserved != 2)
             state = CT_CONDITION_WAIT;
         /* Told before it waits: it may wait for ever. */
-        if (state == CT_LOCK_WAIT && !timed && self->held_count != 0 && ct_excludes(lock))
-            ct_nested(self, lock);
+        if (state == CT_LOCK_WAIT && !timed) {
+            object_of(lock, address);
+            if (self->held_count != 0 && ct_excludes(lock))
+                ct_nested(self, lock);
+        }
     }
     ct_call_begin(self, state, CT_R_NONE);
     ct_live_wait(self, (uint64_t)(uintptr_t)address, owner);

@@ -23,7 +23,8 @@ EndOf = Callable[[int, int], int | None]
 class KnownProcess:
     """What the registry of the run knows: names, which the recorder need not know.
 
-    ``threads`` maps tids to names.
+    ``threads`` maps tids to names; ``stacks`` is what it wrote of its threads when it was told to
+    end, see ``last_stacks``.
     """
 
     pid: int
@@ -31,6 +32,7 @@ class KnownProcess:
     name: str
     started_by: str
     threads: Mapping[int, str] = field(default_factory=dict)
+    stacks: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Read a whole recording: all process files, what they share, and what the watcher saw."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from concurtrace.model.trace import (
 )
 from concurtrace.recording import cores, layout, threads, totals
 from concurtrace.recording.files import ProcessFile, UnreadableError
+from concurtrace.recording.last_stacks import parse as parse_last_stacks
 from concurtrace.recording.meta import LocalObject, Meta, read_meta
 from concurtrace.recording.processes import KnownProcess, Life, assemble
 from concurtrace.recording.reasons import Refiner
@@ -155,12 +156,13 @@ class _Reader:
         """Decode one process file into drafts of its threads, the first of which gets ``row``."""
         meta = read_meta(file.meta())
         stacks = self.stacks.add(meta.stacks)
-        numbering = Numbering(stacks, self._objects(meta, process, stacks))
+        objects = self._objects(meta, process, stacks)
+        numbering = Numbering(stacks, objects)
         self.orders += _orders(meta, numbering)
         header = file.header
         end_ns = header.end_ns if header.status != layout.ALIVE else 0
         span_ns = (header.start_ns, max(end_ns or life.process.end_ns, header.start_ns))
-        names = life.known.threads if life.known is not None else {}
+        known = self._known_threads(life.known, _addresses(meta, objects))
         drafts: list[Draft] = []
         for slot in file.slots:
             decoded = decode(
@@ -170,13 +172,23 @@ class _Reader:
                 threads.bound_ns(span_ns[1]),
                 numbering,
             )
-            drafts.append(threads.draft(row + len(drafts), process, slot, decoded, span_ns, names))
+            drafts.append(threads.draft(row + len(drafts), process, slot, decoded, span_ns, known))
         file.let_go()
         damaged = meta.damaged + sum(one.dropped for one in drafts) + file.missing_chunks
         if damaged:
             why = "the file is cut off" if file.missing_chunks else "parts of the file are damaged"
             self.losses.append(Loss(f"records of process {header.pid}", f"{why} ({damaged})"))
         return drafts
+
+    def _known_threads(
+        self, known: KnownProcess | None, locks: Mapping[int, int]
+    ) -> threads.KnownThreads:
+        if known is None:
+            return threads.KnownThreads({}, {}, locks)
+        local, by_ident = parse_last_stacks(known.stacks)
+        rows = self.stacks.add(local)
+        last = {ident: int(rows[number]) for ident, number in by_ident.items()}
+        return threads.KnownThreads(known.threads, last, locks)
 
     def _objects(self, meta: Meta, process: int, stacks: Numbers) -> Numbers:
         table = np.zeros(max(meta.objects, default=0) + 1, np.uint32)
@@ -275,6 +287,12 @@ def _losses_of(header: Any) -> list[Loss]:
         what = f"the order of locks in {header.lost_orders} cases in {who}"
         found.append(Loss(what, "the table was full"))
     return found
+
+
+def _addresses(meta: Meta, objects: Numbers) -> dict[int, int]:
+    """Find the row of the newest object at each address."""
+    newest = sorted(meta.objects.items(), key=lambda one: one[1].created_ns)
+    return {one.key: int(objects[number]) for number, one in newest}
 
 
 def _lost_threads(file: ProcessFile) -> Loss:

@@ -43,13 +43,26 @@ def bound_ns(process_end_ns: int) -> int:
     return process_end_ns + _LATE_NS
 
 
+@dataclass(frozen=True)
+class KnownThreads:
+    """What else is known of the threads of a process.
+
+    ``names`` by tid; ``last_stacks`` are rows of the stack table by ``threading.get_ident()``,
+    ``locks`` rows of the objects by the address that a thread waits at.
+    """
+
+    names: Mapping[int, str]
+    last_stacks: Mapping[int, int]
+    locks: Mapping[int, int]
+
+
 def draft(
     row: int,
     process: int,
     slot: Any,
     decoded: ThreadSpans,
     image_ns: tuple[int, int],
-    names: Mapping[int, str],
+    known: KnownThreads,
 ) -> Draft:
     """Begin a thread; ``image_ns`` are the start and end of the program that it ran in."""
     start = _within(int(slot["start_ns"]), *image_ns)
@@ -65,7 +78,7 @@ def draft(
         row=row,
         process=process,
         slot=slot,
-        name=names.get(tid) or own_name or f"thread {tid}",
+        name=known.names.get(tid) or own_name or f"thread {tid}",
         start_ns=start,
         end_ns=max(end, start),
         parts=parts,
@@ -73,7 +86,7 @@ def draft(
         folded=totals.folded_of(slot),
         dropped=decoded.dropped,
     )
-    _close(made)
+    _close(made, known)
     _keep_folds(made, decoded.folds)
     return made
 
@@ -82,7 +95,7 @@ def _within(time_ns: int, low_ns: int, high_ns: int) -> int:
     return min(max(time_ns, low_ns), high_ns)
 
 
-def _close(made: Draft) -> None:
+def _close(made: Draft, known: KnownThreads) -> None:
     """Add the span that was open when the recording of the thread stopped."""
     slot = made.slot
     if slot["flags"] & layout.T_ENDED:
@@ -90,10 +103,10 @@ def _close(made: Draft) -> None:
     last = int(made.parts[-1].end_ns[-1]) if made.parts else made.start_ns
     since = max(int(slot["since_ns"]), last)
     if since < made.end_ns:
-        made.parts.append(_open_span(slot, since, made.end_ns))
+        made.parts.append(_open_span(slot, since, made.end_ns, known))
 
 
-def _open_span(slot: Any, since_ns: int, end_ns: int) -> Spans:
+def _open_span(slot: Any, since_ns: int, end_ns: int, known: KnownThreads) -> Spans:
     state = layout.STATE_CODES[slot["state"]]
     held = SpanFlag.GIL_HELD if slot["gil_held"] else 0
     return Spans(
@@ -104,8 +117,8 @@ def _open_span(slot: Any, since_ns: int, end_ns: int) -> Spans:
         flags=np.array([held], np.uint8),
         core=np.array([NO_CORE], np.int16),
         waker=np.zeros(1, np.uint32),
-        stack=np.zeros(1, np.uint32),
-        object=np.zeros(1, np.uint32),
+        stack=np.array([known.last_stacks.get(int(slot["pthread"]), 0)], np.uint32),
+        object=np.array([known.locks.get(int(slot["wait_address"]), 0)], np.uint32),
     )
 
 

@@ -1,7 +1,7 @@
 """Threads wait for locks that nobody will ever let go of.
 
-Told when a run was ended by its time limit, or by a signal, while threads stood before locks and
-nobody was at work.
+Told when a run was stopped because it stood still, or by its time limit, or by a signal, while
+threads stood before locks and nobody was at work.
 """
 
 from collections.abc import Iterable
@@ -18,6 +18,8 @@ from concurtrace.units import time_text
 OLD_SHARE, OLD_NS = 0.2, 10_000_000_000
 """A wait that lasts until the end is stuck when it is older than a fifth of the run, or than ten
 seconds: no lock is held that long on purpose while all others wait."""
+STANDSTILL_NS = 2_000_000_000
+"""The same where the run was stopped because it stood still: then it has been seen before."""
 _IDLE = (Reason.IDLE_WORKER, Reason.QUEUE_EMPTY, Reason.JOIN, Reason.FUTURE)
 
 
@@ -29,6 +31,8 @@ def check(case: Case) -> Iterable[Answer]:
         yield fine("The run came to its end.")
         return
     old = min(OLD_SHARE * trace.wall_ns, OLD_NS)
+    if run is not None and run.standstill:
+        old = min(old, STANDSTILL_NS)
     stuck = [
         (thread, last) for thread in trace.threads if (last := _last(case, thread, old)) is not None
     ]

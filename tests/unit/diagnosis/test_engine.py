@@ -118,3 +118,17 @@ def test_nothing_found_is_said_and_nothing_recorded_is_not_judged() -> None:
     assert judge(CASE).verdict.startswith("Nothing was found that holds this run back.")
     empty = judge(case(None))
     assert (empty.verdict, empty.critical_path) == ("", None)
+
+
+def test_a_prediction_that_crashes_is_told_and_the_report_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("no time at all")
+
+    monkeypatch.setattr(engine, "predictions", crash)
+    monkeypatch.setattr(engine, "prediction_for", crash)
+    findings = judge(CASE).findings
+    failed = {one.summary for one in findings if one.severity is Severity.FAILED}
+    assert failed == {"A prediction failed: ZeroDivisionError: no time at all"}
+    assert len(findings) > len(failed)
