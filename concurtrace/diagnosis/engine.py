@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from concurtrace.diagnosis.prediction.chosen import prediction_for, predictions
 from concurtrace.diagnosis.verdict import verdict
 from concurtrace.discovery import Kind
 from concurtrace.model.report import Finding, PathPieces, PathStep, Prediction, Severity
+
+_T = TypeVar("_T")
 
 _ORDER = (
     Severity.WARNING,
@@ -49,10 +52,13 @@ class Diagnosis:
 def judge(case: Case) -> Diagnosis:
     """Judge a run by every rule and sum it up."""
     findings = diagnose(case)
+    failed: list[Finding] = []
+    foretold = _isolated(lambda: predictions(case), (), failed)
+    findings = (*findings, *failed)
     steps = path_steps(case.trace, case.path) if len(case.trace.spans) else None
     pieces = PathPieces(case.path.row.astype(np.uint32), case.path.start_ns, case.path.end_ns)
     path = pieces if steps is not None else None
-    return Diagnosis(findings, verdict(case, findings), steps, predictions(case), path)
+    return Diagnosis(findings, verdict(case, findings), steps, foretold, path)
 
 
 def load_rules() -> tuple[Rule, ...]:
@@ -66,8 +72,10 @@ def diagnose(case: Case, rules: Iterable[Rule] | None = None) -> tuple[Finding, 
     """Judge a run by every rule: stories first, then rules that failed, are content, or idle."""
     said = [_Said(rule, one) for rule in rules or load_rules() for one in ask(rule, case)]
     findings: list[Finding] = []
+    failed: list[Finding] = []
     for story in _stories([one for one in said if one.answer.severity in _HELD_BACK]):
-        findings.extend(_tell(case, story))
+        findings.extend(_tell(case, story, failed))
+    findings += failed
     findings += [
         _finding(one.rule, one.answer) for one in said if one.answer.severity not in _HELD_BACK
     ]
@@ -137,12 +145,24 @@ def _rank(story: list[_Said]) -> tuple[int, int, str]:
     return _HELD_BACK.index(head.answer.severity), -gain, head.rule.id
 
 
-def _tell(case: Case, story: list[_Said]) -> list[Finding]:
+def _isolated(make: Callable[[], _T], otherwise: _T, failed: list[Finding]) -> _T:
+    """Foretell something; where that crashes, say so among what failed and go on without."""
+    try:
+        return make()
+    except Exception as error:
+        told = f"A prediction failed: {type(error).__name__}: {error}"
+        failed.append(Finding("predictions", Severity.FAILED, told))
+        return otherwise
+
+
+def _tell(case: Case, story: list[_Said], failed: list[Finding]) -> list[Finding]:
     """Make the findings of a story: its parts inform, for only its head is to be acted on."""
     first, *rest = story
     head = _finding(first.rule, first.answer)
     if head.prediction is None:
-        foretold = prediction_for(case, first.rule.id, first.answer)
+        foretold = _isolated(
+            lambda: prediction_for(case, first.rule.id, first.answer), None, failed
+        )
         head = replace(head, prediction=foretold)
     others = tuple(dict.fromkeys(one.rule.id for one in rest if one.rule.id != head.rule))
     gain = max(one.answer.gain_ns for one in story)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from concurtrace.diagnosis import Answer, Cause, Part, Rule
+import pytest
+
+from concurtrace.diagnosis import Answer, Cause, Part, Rule, engine
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.engine import diagnose, judge
 from concurtrace.model.report import Finding, Severity
