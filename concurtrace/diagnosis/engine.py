@@ -53,7 +53,8 @@ def judge(case: Case) -> Diagnosis:
     """Judge a run by every rule and sum it up."""
     findings = diagnose(case)
     failed: list[Finding] = []
-    foretold = _isolated(lambda: predictions(case), (), failed)
+    nothing: tuple[Prediction, ...] = ()
+    foretold = _isolated(lambda: predictions(case), nothing, failed)
     findings = (*findings, *failed)
     steps = path_steps(case.trace, case.path) if len(case.trace.spans) else None
     pieces = PathPieces(case.path.row.astype(np.uint32), case.path.start_ns, case.path.end_ns)
