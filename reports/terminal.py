@@ -7,7 +7,7 @@ from concurtrace.model.report import Report
 from concurtrace.model.run import Pass
 from concurtrace.units import count_text, share_text, significant
 
-from . import _state_lines
+from . import _state_lines, _tasks
 from ._diagnosis_lines import diagnosis
 from ._facts import facts, function_time_ns
 from ._places import Places, name_of
@@ -39,6 +39,7 @@ class Terminal:
             _passes(report.passes),
             _state_lines.thread_table(report),
             _state_lines.lock_table(report),
+            _tasks.task_table(report),
             _functions(report),
             _lines(report),
             _memory_lines(report),
@@ -63,7 +64,11 @@ def _figures(report: Report) -> list[str]:
         (one.name, f"{shorten(printable(one.value), _NAME)} ({one.meaning})")
         for one in facts(report)
     ]
-    waits = (("GIL", _state_lines.gil_line(report)), ("locks", _state_lines.lock_line(report)))
+    waits = (
+        ("GIL", _state_lines.gil_line(report)),
+        ("locks", _state_lines.lock_line(report)),
+        ("event loops", _tasks.loop_line(report)),
+    )
     told = [(name, text) for name, text in waits if text is not None]
     rows = [("ran on", on), *rows, *told, ("result", _result(report))]
     return [line for name, text in rows for line in _wrapped(text, f"{name:<18}", indent=" " * 18)]

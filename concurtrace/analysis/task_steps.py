@@ -121,8 +121,3 @@ def lateness(steps: Steps, chosen: Places) -> tuple[Numbers, Times]:
         counts[number] = len(since)
         sums[number] = int((end - since).sum())
     return counts, sums
-
-
-def caused_ns(steps: Steps, chosen: Places) -> int:
-    """Return how long others were ready while some steps ran."""
-    return int(lateness(steps, chosen)[1].sum())

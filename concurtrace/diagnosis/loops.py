@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from concurtrace.analysis.task_steps import lateness
+from concurtrace.analysis.loop_replay import MOST_STEPS, Change, LoopReplay
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Prediction
 from concurtrace.model.task_report import BlockedStep
@@ -24,6 +24,7 @@ class Culprit:
     """A place whose steps held a loop up: how often, how long, and what others lost by it.
 
     ``worst`` is its longest step; ``window_ns`` from the first to the last, from the run's start.
+    ``steps`` are rows of the steps.
     """
 
     where: str
@@ -33,21 +34,25 @@ class Culprit:
     held_ns: int
     worst: BlockedStep
     window_ns: tuple[int, int]
+    steps: tuple[int, ...]
 
 
 def culprits(case: Case, steps: NDArray[np.intp]) -> list[Culprit]:
     """Group steps by the place to blame; those that lasted longest together first."""
     zero_ns = case.whole.start_ns
-    told = [case.loops.describe(int(step), zero_ns) for step in steps[:_DESCRIBED]]
     groups: dict[str, list[BlockedStep]] = {}
-    for one in told:
+    rows: dict[str, list[int]] = {}
+    for step in steps[:_DESCRIBED].tolist():
+        one = case.loops.describe(step, zero_ns)
         groups.setdefault(one.where, []).append(one)
-    found = [_culprit(where, group) for where, group in groups.items()]
+        rows.setdefault(one.where, []).append(step)
+    found = [_culprit(where, group, tuple(rows[where])) for where, group in groups.items()]
     return sorted(found, key=lambda one: -one.ns)
 
 
-def _culprit(where: str, steps: list[BlockedStep]) -> Culprit:
+def _culprit(where: str, steps: list[BlockedStep], rows: tuple[int, ...]) -> Culprit:
     return Culprit(
+        steps=rows,
         where=where,
         count=len(steps),
         ns=sum(one.ns for one in steps),
@@ -61,14 +66,21 @@ def _culprit(where: str, steps: list[BlockedStep]) -> Culprit:
     )
 
 
-def late_ns(case: Case, steps: NDArray[np.intp]) -> int:
-    """Return how long others were ready while some steps ran."""
-    return int(lateness(case.loops.tasks.steps, steps[:_DESCRIBED])[1].sum())
-
-
-def without(case: Case, what_if: str, gain_ns: int, assumptions: Iterable[str]) -> Prediction:
-    """Predict what the run gains if some of its time goes: at most that, at least nothing."""
-    wall_ns = max(case.wall_ns, 1)
-    gain_ns = min(max(gain_ns, 0), round(0.99 * wall_ns))
-    high = wall_ns / (wall_ns - gain_ns)
-    return Prediction(what_if, (1 + high) / 2, 1.0, high, tuple(assumptions), 0.0)
+def foretell(
+    case: Case, what_if: str, loop: int, change: Change, assumptions: Iterable[str]
+) -> Prediction | None:
+    """Predict by replay of one loop; None where it has too many steps, or too few were kept."""
+    tasks = case.loops.tasks
+    kept = sum(one.steps_kept for one in tasks.processes)
+    if loop < 0 or len(tasks.steps) > MOST_STEPS or not kept or not case.wall_ns:
+        return None
+    replay = LoopReplay(tasks, loop)
+    unchanged, changed = replay.run(), replay.run(change)
+    if not unchanged or not replay.measured_ns:
+        return None
+    error = unchanged / replay.measured_ns - 1
+    gain = (unchanged - changed) / unchanged * replay.measured_ns / case.wall_ns
+    speedup = 1 / max(1 - gain, 0.01)
+    spread = abs(error) * speedup
+    low, high = max(speedup - spread, 1.0), speedup + spread
+    return Prediction(what_if, speedup, min(low, speedup), high, tuple(assumptions), error)

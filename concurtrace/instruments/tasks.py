@@ -6,6 +6,7 @@ step. Of greenlets it is told every switch.
 
 from __future__ import annotations
 
+import functools
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,9 @@ _HOOKS = (
     ("warnings", "", "_warn_unawaited_coroutine", "unawaited"),
 )
 _LEARNT = ("asyncio.events", "asyncio.tasks")
+_HUBS = "gevent.hub"
+_STARTS = ("asyncio.events", _HUBS, "twisted.internet.base")
+"""With these there is something that may run a loop."""
 _NOT_FOLLOWED = {"uvloop": "its loops run callbacks in C of their own, where nothing can be seen"}
 
 
@@ -62,7 +66,9 @@ class TaskProbe(Probe):
 
         self._extension = import_module(MODULE)
         # One watch for each module: of several, only the last would be told.
-        for module in dict.fromkeys((*(one[0] for one in _HOOKS), *_LEARNT, *_NOT_FOLLOWED)):
+        for module in dict.fromkeys(
+            (*(one[0] for one in _HOOKS), *_LEARNT, *_STARTS, *_NOT_FOLLOWED)
+        ):
             on_import(module, self._seen)
 
     def _seen(self, module: ModuleType) -> None:
@@ -72,8 +78,10 @@ class TaskProbe(Probe):
         name = module.__name__
         if name in _LEARNT:
             self._extension.learn(module)
-        if name == "asyncio.events":
+        if name in _STARTS:
             self._start()
+        if name == _HUBS:
+            self._watch_hubs(module)
         for hooked, owner, attribute, what in _HOOKS:
             if hooked == name:
                 where = getattr(module, owner, None) if owner else module
@@ -82,8 +90,24 @@ class TaskProbe(Probe):
         if name in _NOT_FOLLOWED:
             self._note(name, _NOT_FOLLOWED[name])
 
+    def _watch_hubs(self, hub: ModuleType) -> None:
+        """Be told every switch in this thread, and in each that gets a hub of its own."""
+        import greenlet  # type: ignore[import-untyped,unused-ignore]
+
+        extension, before, original = self._extension, greenlet.gettrace(), hub.Hub.__init__
+        if before is None:
+            greenlet.settrace(extension.switched)
+
+        @functools.wraps(original)
+        def made(one: Any, *args: Any, **kwargs: Any) -> None:
+            original(one, *args, **kwargs)
+            if greenlet.gettrace() is None:
+                greenlet.settrace(extension.switched)
+
+        hub.Hub.__init__ = made
+
     def _start(self) -> None:
-        """Make the file: now there is something that may run a loop."""
+        """Make the file."""
         if not self._started:
             self._started = True
             self._extension.start(
@@ -115,7 +139,7 @@ class Tasks(Instrument):
     name = "tasks"
     summary = "event loops: the steps and waits of every task, and how late loops were"
     joins = "light"
-    on_import = ("asyncio", "greenlet", "twisted.internet.base")
+    on_import = ("asyncio", "gevent", "twisted.internet.base")
 
     def missing(self) -> str | None:
         """Say that the extension was not built."""

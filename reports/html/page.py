@@ -32,6 +32,7 @@ from .sections import (
     passes,
     source,
     states,
+    tasks,
     timeline,
 )
 from .sections import tables as other_tables
@@ -46,6 +47,7 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     passes.build,
     states.build,
     timeline.build,
+    tasks.build,
     gil.build,
     locks.build,
     functions.build,

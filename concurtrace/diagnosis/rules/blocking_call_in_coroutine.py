@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from concurtrace.analysis.loop_replay import Change
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import TOLD, culprits, without
+from concurtrace.diagnosis.loops import TOLD, culprits, foretell
 from concurtrace.model.report import Severity
 from concurtrace.model.states import State
 from concurtrace.units import share_text, time_text
@@ -54,11 +55,12 @@ def check(case: Case) -> Iterable[Answer]:
             (one.where,) if one.where else (),
             one.window_ns,
             {"calls": one.count, "asleep_ns": one.ns, "late_ns": one.late_ns},
-            without(
+            foretell(
                 case,
                 "the calls are made in threads",
-                one.held_ns,
-                ("other tasks can use the time", "the calls may run side by side"),
+                int(steps.loop[one.steps[0]]),
+                Change({step: int(asleep[step]) for step in one.steps}),
+                ("the calls may run side by side", "there are threads enough"),
             ),
             gain_ns=min(one.held_ns, case.wall_ns),
             cause=Cause.LOOP,

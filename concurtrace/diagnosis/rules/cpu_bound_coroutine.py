@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from concurtrace.analysis.loop_replay import Change
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import TOLD, culprits, without
+from concurtrace.diagnosis.loops import TOLD, culprits, foretell
 from concurtrace.model.report import Severity
 from concurtrace.units import share_text, time_text
 
@@ -43,11 +44,12 @@ def check(case: Case) -> Iterable[Answer]:
             (one.where,) if one.where else (),
             one.window_ns,
             {"steps": one.count, "computed_ns": one.ns, "late_ns": one.late_ns},
-            without(
+            foretell(
                 case,
-                "the computing is done in another process",
-                round(one.held_ns * (1 - 1 / max(case.cores, 1))),
-                ("a core is free for it", "what is sent to the process is small"),
+                "the computing is done in other processes",
+                int(steps.loop[one.steps[0]]),
+                Change({step: int(worked[step]) for step in one.steps}),
+                ("cores are free for them", "what is sent to them is small"),
             ),
             gain_ns=round(min(one.held_ns, case.wall_ns) * (1 - 1 / max(case.cores, 1))),
             cause=Cause.LOOP,

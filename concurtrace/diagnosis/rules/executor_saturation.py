@@ -11,7 +11,6 @@ import numpy as np
 from concurtrace.analysis.core_use import peak
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import without
 from concurtrace.units import count_text, share_text, time_text
 
 QUEUED = Limits(0.2, 0.4)
@@ -60,12 +59,6 @@ def check(case: Case) -> Iterable[Answer]:
             int(jobs.ended_ns[begun].max()) - case.whole.start_ns,
         ),
         {"calls": len(begun), "threads": threads, "wanted": wanted, "queued_share": share},
-        without(
-            case,
-            f"the executor has {wanted} threads",
-            gain_ns,
-            ("the calls wait, and do not compute", "what they wait for stands that many at once"),
-        ),
         gain_ns=min(gain_ns, case.wall_ns),
         cause=Cause.POOL,
         thing="an executor",

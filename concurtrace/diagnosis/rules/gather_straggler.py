@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import without
 from concurtrace.model.tasks import NOBODY
 from concurtrace.units import significant, time_text
 
@@ -84,12 +83,6 @@ def _answer(case: Case, alone_ns: int, rows: NDArray[np.intp]) -> Answer:
         tuple(one for one in (place, figures.made_at(last)) if one),
         (start_ns, start_ns + alone_ns),
         {"tasks": len(rows), "ratio": ratio, "alone_ns": alone_ns},
-        without(
-            case,
-            "the slowest task ends with the second slowest",
-            alone_ns,
-            ("its work can be split or started earlier",),
-        ),
         gain_ns=alone_ns,
         cause=Cause.WORK,
         thing=figures.coroutine(last),

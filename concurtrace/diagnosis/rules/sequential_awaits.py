@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.analysis.loop_replay import Change
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import without
+from concurtrace.diagnosis.loops import foretell
 from concurtrace.model.report import Severity
 from concurtrace.model.tasks import Await, StepFlag
 from concurtrace.units import count_text, share_text, time_text
@@ -63,10 +64,11 @@ def check(case: Case) -> Iterable[Answer]:
             (one.where,),
             _window(case, one.waits),
             {"waits": len(one.waits), "waited_ns": one.ns, "longest_ns": one.longest_ns},
-            without(
+            foretell(
                 case,
                 "the waits overlap (gather)",
-                gain_ns,
+                int(case.loops.tasks.steps.loop[one.waits[0]]),
+                _together(case, one.waits),
                 ("no wait needs the result of another", "who is asked can answer all at once"),
             ),
             gain_ns=gain_ns,
@@ -135,6 +137,12 @@ def _anew(case: Case, waits: NDArray[np.intp]) -> bool:
         frames = case.loops.tasks.stacks.frames(stack)
         connects += any("connect" in frame.function.name for frame in frames)
     return connects >= CONVERSATIONS
+
+
+def _together(case: Case, waits: NDArray[np.intp]) -> Change:
+    """Let only the longest of some waits take time."""
+    longest = int(waits[np.argmax(case.loops.tasks.steps.await_ns[waits])])
+    return Change(await_ns={row: 0 for row in waits.tolist() if row != longest})
 
 
 def _window(case: Case, waits: NDArray[np.intp]) -> tuple[int, int]:

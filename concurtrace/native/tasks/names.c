@@ -101,6 +101,9 @@ uint32_t tk_code_id(PyCodeObject *code)
     return (uint32_t)((uintptr_t)*found - 16);
 }
 
+/* As tk_node, of a place that is known by its line. */
+uint32_t tk_node_at(uint32_t parent, PyCodeObject *code, int line) { return tk_node(parent, code, -2 - line); }
+
 uint32_t tk_node(uint32_t parent, PyCodeObject *code, int lasti)
 {
     void **found = tk_map_at(&nodes, (uintptr_t)code, (uint64_t)parent << 32 | (uint32_t)lasti);
@@ -112,7 +115,7 @@ uint32_t tk_node(uint32_t parent, PyCodeObject *code, int lasti)
         struct tk_stack *item = last_node < MOST_NODES ? record(TK_STACK, sizeof *item) : NULL;
         if (item == NULL)
             return parent;
-        int line = lasti < 0 ? code->co_firstlineno : PyCode_Addr2Line(code, lasti);
+        int line = lasti == -1 ? code->co_firstlineno : lasti < -1 ? -2 - lasti : PyCode_Addr2Line(code, lasti);
         item->id = ++last_node;
         item->parent = parent;
         item->code = id;

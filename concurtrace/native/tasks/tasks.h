@@ -59,6 +59,7 @@ void tk_map_clear(struct tk_map *map);
 uint32_t tk_text(const char *text);
 uint32_t tk_code_id(PyCodeObject *code);
 uint32_t tk_node(uint32_t parent, PyCodeObject *code, int lasti);
+uint32_t tk_node_at(uint32_t parent, PyCodeObject *code, int line);
 uint32_t tk_caller_stack(void);             /* of the Python code that runs in this thread */
 uint32_t tk_frame_stack(PyFrameObject *frame);
 uint32_t tk_callable_stack(PyObject *callable);
