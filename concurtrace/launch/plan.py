@@ -77,10 +77,10 @@ def workload_target(
     workload = load_workload(name)
     if mode is not None and mode not in workload.modes:
         raise UsageError(discovery.unknown(f"mode of {name}", mode, workload.modes))
-    _check_installed(name, workload.modes[mode or workload.default_mode])
     lacking = workload.missing()
     if lacking is not None:
         raise RunFailedError(f"{name} cannot run here: {lacking}")
+    _check_installed(name, workload.modes[mode or workload.default_mode])
     parameters = {one.name: one for one in workload.parameters}
     values: dict[str, Value] = {}
     for one in workload.parameters:

@@ -102,6 +102,15 @@ def test_a_report_that_cannot_be_written_is_exit_3_and_leaves_nothing(tmp_path: 
     assert full.returncode == 3
 
 
+def test_a_machine_without_a_display_is_told_what_to_install(tmp_path: Path) -> None:
+    nothing = {"DISPLAY": "", "PATH": str(tmp_path)}
+    done = concurtrace(tmp_path, "profile", "gui", extra=nothing)
+    assert done.returncode == 3
+    assert "gui cannot run here" in done.stderr
+    assert "install" in done.stderr
+    assert not os.listdir(tmp_path)  # noqa: PTH208 - hidden files count too
+
+
 def test_doctor_and_lists_work_everywhere(tmp_path: Path) -> None:
     for arguments in (
         ("doctor",),

@@ -55,6 +55,7 @@ WORKLOAD = Workload(
         ),
     ),
     default_mode="csp",
+    expects={"csp": ("context-switch-storm",), "threads": ("queue-back-pressure",)},
 )
 
 
