@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from concurtrace.model.states import State
 from concurtrace.model.trace import Selection, Times, Trace
@@ -20,21 +21,26 @@ class Steps:
     """How many intervals there are at once: ``count[i]`` from ``times_ns[i]`` to the next time."""
 
     times_ns: Times
-    count: Times
+    count: NDArray[np.int32]
 
     @classmethod
     def of(cls, start_ns: Times, end_ns: Times, from_ns: int, to_ns: int) -> Steps:
         """Lay intervals over a window; they must not reach beyond it."""
-        keys = np.empty(2 * len(start_ns) + 2, np.int64)
+        half = len(start_ns) + 1
+        keys = np.empty(2 * half, np.int64)
         # One sort of times with the direction in the lowest bit: an end comes before a start.
-        keys[: len(start_ns)] = (start_ns - from_ns) << 1 | 1
-        keys[len(start_ns) : -2] = (end_ns - from_ns) << 1
-        keys[-2:] = 0, (to_ns - from_ns) << 1
-        keys[:-2].sort()
-        keys = np.concatenate((keys[-2:-1], keys[:-2], keys[-1:]))
-        change = (keys & 1) * 2 - 1
+        keys[1:half] = (start_ns - from_ns) << 1 | 1
+        keys[half:-1] = (end_ns - from_ns) << 1
+        keys[1:-1].sort()
+        keys[0], keys[-1] = 0, (to_ns - from_ns) << 1
+        change = (keys & 1).astype(np.int8)
+        change *= 2
+        change -= 1
         change[[0, -1]] = 0
-        return cls((keys >> 1) + from_ns, np.cumsum(change))
+        # In place: a trace of ten million spans has room for little beside itself.
+        keys >>= 1
+        keys += from_ns
+        return cls(keys, np.cumsum(change, dtype=np.int32))
 
     @classmethod
     def during(cls, trace: Trace, spans: Selection) -> Steps:

@@ -21,6 +21,7 @@ from concurtrace.model.trace import SpanFlag, Times, Trace
 
 _HANDED_ON = (State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT, State.IO_WAIT)
 _END = -1
+_MOST_COUNTED = 1 << 20
 
 Rows = NDArray[np.intp]
 
@@ -115,36 +116,39 @@ class _Hops:
     def walk(self, first: int) -> tuple[Rows, Times, Times, Rows]:
         """Follow the hops back from the end of a thread; return the pieces in order of time."""
         trace = self._trace
-        ends, before, towards = trace.spans.end_ns[self.wait], self.before, self.towards
-        # Packed: a path may have millions of pieces.
-        rows, starts, stops, waits = array("q"), array("q"), array("q"), array("q")
-        row, now, wait = first, trace.threads[first].end_ns, _END
+        chains = []
+        row, now = first, trace.threads[first].end_ns
         # The very last thing may be a wait that ends with the thread.
         hop = self._hop(row, now + 1)
         while True:
-            thread = trace.threads[row]
-            start = int(ends[hop]) if hop != _END else min(thread.start_ns, now)
-            rows.append(row)
-            starts.append(start)
-            stops.append(now)
-            waits.append(wait)
-            if hop != _END:
-                wait, row, now = int(self.wait[hop]), int(towards[hop]), start
-                hop = int(before[hop])
-                continue
+            chains.append(self._chain(row, now, hop))
+            rows, starts, stops, _ = chains[-1]
+            row, start = int(rows[-1]), int(starts[-1])
             creator = self._creator(row)
-            if creator is None or start >= now or start <= trace.start_ns:
+            if creator is None or start >= stops[-1] or start <= trace.start_ns:
                 break
-            row, now, wait = creator, start, _END
+            row, now = creator, start
             hop = self._hop(row, now)
-        for column in (rows, starts, stops, waits):
-            column.reverse()
-        return (
-            np.array(rows, np.intp),
-            np.array(starts, np.int64),
-            np.array(stops, np.int64),
-            np.array(waits, np.intp),
+        rows, starts, stops, waits = (
+            np.concatenate(column)[::-1] for column in zip(*chains, strict=True)
         )
+        return rows, starts, stops, waits
+
+    def _chain(self, row: int, now: int, hop: int) -> tuple[Rows, Times, Times, Rows]:
+        """Follow one hop after the other from a time of a thread; the pieces, latest first."""
+        # Packed, and read without making NumPy numbers: a path may have millions of hops.
+        found, before = array("q"), array("q", self.before.tobytes())
+        while hop != _END:
+            found.append(hop)
+            hop = before[hop]
+        hops = np.array(found, np.intp)
+        ends = self._trace.spans.end_ns[self.wait[hops]]
+        rows = np.concatenate(([row], self.towards[hops])).astype(np.intp)
+        stops = np.concatenate(([now], ends))
+        last = min(self._trace.threads[int(rows[-1])].start_ns, int(stops[-1]))
+        starts = np.concatenate((ends, [last]))
+        waits = np.concatenate(([_END], self.wait[hops])).astype(np.intp)
+        return rows, starts, stops, waits
 
     def _hop(self, row: int, now: int) -> int:
         return int(self._last(np.array([row]), np.array([now], np.int64))[0])
@@ -178,21 +182,31 @@ def _spans_on(trace: Trace, rows: Rows, start_ns: Times, end_ns: Times) -> tuple
 def path_steps(trace: Trace, path: CriticalPath, kept: int = 100) -> tuple[PathStep, ...]:
     """Sum the path up by state, thread and place, the longest first."""
     spans, places = trace.spans, Places(trace.stacks)
-    columns = np.stack(
-        (
-            spans.state[path.span].astype(np.int64),
-            trace.span_threads[path.span].astype(np.int64),
-            spans.stack[path.span].astype(np.int64),
-        )
-    )
-    groups, inverse = np.unique(columns, axis=1, return_inverse=True)
-    times = np.bincount(inverse.ravel(), path.span_ns, groups.shape[1])
+    stacks = max(len(trace.stacks.parent), 1)
+    key = spans.state[path.span].astype(np.int64) * len(trace.threads)
+    key += trace.span_threads[path.span]
+    key *= stacks
+    key += spans.stack[path.span]
+    groups, times = _sums_by(key, path.span_ns, len(STATES) * len(trace.threads) * stacks)
     sums: dict[tuple[State, int, str], int] = {}
-    for (state, row, stack), ns in zip(groups.T.tolist(), times.tolist(), strict=True):
-        key = STATES[state], trace.threads[row].tid, places.of(stack) or ""
-        sums[key] = sums.get(key, 0) + int(ns)
+    for group, ns in zip(groups.tolist(), times.tolist(), strict=True):
+        group, stack = divmod(group, stacks)
+        state, row = divmod(group, len(trace.threads))
+        told = STATES[state], trace.threads[row].tid, places.of(stack) or ""
+        sums[told] = sums.get(told, 0) + int(ns)
     ranked = sorted(sums.items(), key=lambda one: (-one[1], one[0][1], one[0][2]))
     return tuple(PathStep(state, tid, where, ns) for (state, tid, where), ns in ranked[:kept])
+
+
+def _sums_by(key: Times, weights: Times, keys: int) -> tuple[Times, Times]:
+    """Add weights up by key, each below ``keys``; the keys that occur and their sums."""
+    if keys <= max(_MOST_COUNTED, len(key)):
+        sums = np.bincount(key, weights, keys)
+        groups = np.flatnonzero(np.bincount(key, minlength=keys)).astype(np.int64)
+        return groups, sums[groups].astype(np.int64)
+    # Sorting takes ten times as long, but no room for keys that never occur.
+    groups, inverse = np.unique(key, return_inverse=True)
+    return groups, np.bincount(inverse, weights, len(groups)).astype(np.int64)
 
 
 def ns_by_state(trace: Trace, path: CriticalPath) -> dict[State, int]:
