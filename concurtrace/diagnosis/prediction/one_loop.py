@@ -7,6 +7,7 @@ from dataclasses import replace
 from concurtrace.analysis.replay import FOREVER, Does, Step, Worker
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict, with_steps
+from concurtrace.diagnosis.prediction.loops import is_loop
 from concurtrace.model.report import Prediction
 
 DEARER = Guess(1.0, 1.3, 0.7)
@@ -21,7 +22,8 @@ ASSUMPTIONS = (
 def predict_one_loop(case: Case) -> Prediction | None:
     """Predict the threads of one process as tasks; None where there are none."""
     processes = {one.process for one in case.workers}
-    if len(case.trace.threads) < 2 or len(processes) != 1 or not case.trace.gil:
+    shared = len(case.trace.threads) > 1 and len(processes) == 1 and case.trace.gil
+    if not shared or is_loop(case):
         return None
     return predict(case.replayed, "async", _change, DEARER, ASSUMPTIONS)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from concurtrace.analysis.replay import START, Does, Program, Step, Worker
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
+from concurtrace.diagnosis.prediction.loops import is_loop
 from concurtrace.diagnosis.prediction.workers import divided
 from concurtrace.model.report import Prediction
 from concurtrace.model.trace import ObjectKind
@@ -30,6 +31,9 @@ def predict_processes(case: Case) -> Prediction | None:
     """Predict threads, or one thread, as processes; None where that is no change."""
     base = case.replayed
     if base is None or any(one.parent is not None for one in case.trace.processes):
+        return None
+    if is_loop(case):
+        # Which of what a loop does belongs together, and could move, its waits do not tell.
         return None
     dealt = base.program
     assumptions: tuple[str, ...] = ASSUMPTIONS

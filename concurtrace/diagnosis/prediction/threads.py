@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from concurtrace.analysis.replay import HANDOVER_NS, START, Does, Program, Rules, Step
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
+from concurtrace.diagnosis.prediction.loops import is_loop
 from concurtrace.diagnosis.prediction.workers import divided
 from concurtrace.model.report import Prediction
-from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import ObjectKind
 
 UNEVEN = Guess(1.0, 1.2, 0.9)
 """By how much the work may cost more or less in threads: switches on the one hand, nothing to
@@ -30,7 +27,7 @@ def predict_threads(case: Case) -> Prediction | None:
         return predict(base, "threads", _merged, UNEVEN, ("what processes do can share memory",))
     if len(base.program.workers) != 1:
         return None
-    if _is_loop(case):
+    if is_loop(case):
         as_many = ("as much waits at once as in the loop", "each task becomes a thread")
         return predict(base, "threads", _unlooped, SWITCH, as_many)
     many = case.workers_wanted
@@ -44,12 +41,6 @@ def predict_threads(case: Case) -> Prediction | None:
     return predict(
         base, "threads", change, UNEVEN, (f"all of the work can be divided among {many}",)
     )
-
-
-def _is_loop(case: Case) -> bool:
-    """Whether the only thread waits for many things at once, as an event loop does."""
-    things = case.trace.spans.object[case.select(State.IO_WAIT, Reason.POLL)]
-    return any(case.trace.objects[row].kind is ObjectKind.EPOLL for row in np.unique(things))
 
 
 def _merged(base: Replayed, dearer: float) -> Changed:

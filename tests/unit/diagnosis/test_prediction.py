@@ -182,3 +182,15 @@ def test_the_verdict_says_what_the_change_would_bring() -> None:
     said = judge(given).verdict
     (after,) = re.findall(r"change \(processes\), the run takes (\d+) ms instead of 500 ms\.", said)
     assert int(after) == pytest.approx(250, rel=0.03)
+
+
+def test_a_loop_is_no_thread_whose_work_can_be_divided() -> None:
+    where = "/usr/lib/python3.11/asyncio/base_events.py:640 in BaseEventLoop.run_forever"
+    made = trace().thread("main")
+    for _ in range(10):
+        made.io(10, Reason.POLL, at=f"app.py:3 in main < {where}").running(1)
+    given = case(made)
+    assert predict_processes(given) is None
+    found = predict_threads(given)
+    assert found is not None
+    assert found.speedup <= 1
