@@ -95,12 +95,16 @@ def tick_of(wall_ns: int) -> int:
     return next((tick for limit, tick in _TICKS if wall_ns < limit), _LONGEST_TICK)
 
 
-def lay_out(trace: Trace, most: int = MOST, path: PathPieces | None = None) -> Layout:
+def lay_out(
+    trace: Trace, most: int = MOST, path: PathPieces | None = None, tick_ns: int | None = None
+) -> Layout:
     """Make the lanes: those of a process together, its GIL, then its threads; then the others.
+
+    At most ``most`` intervals of threads are kept; ``tick_ns`` None takes one that fits 32 bits.
 
     A new kind of lane is added here, after those of the processes, so that numbers hold.
     """
-    tick = tick_of(trace.wall_ns)
+    tick = tick_ns or tick_of(trace.wall_ns)
     threshold = _threshold(trace, most)
     numbers = _lane_numbers(trace)
     who = _wakers(trace, numbers)

@@ -7,22 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.report import Report
-from concurtrace.model.states import REASONS, STATES, Reason, State
-from concurtrace.model.trace import Frame, Trace, WaitObject
+from concurtrace.model.states import STATES, Reason, State
+from concurtrace.model.trace import Frame, Trace
 from concurtrace.units import count_text, time_text
 
-from ..._places import Origin, Places
+from ..._places import Places
 from ..._states import WORDS, words_of
-from ..._text import printable, shorten
-from ..._threads import process_name, thread_name
 from ..._words import absence
 from .. import lanes as laid
-from ..lanes import Extra, Intervals, LaneKind, Layout, lay_out
+from ..lanes import Intervals, LaneKind, Layout, lay_out
+from ..naming import (
+    EXTRAS,
+    frame_text,
+    lane_names,
+    lane_text,
+    object_text,
+    reason_word,
+    telling,
+)
 from ..pack import pack
 from ..section import Section
 from ..strip import strip
 
-_TEXT = 160
 _EACH = 10
 _MARKED = 20
 _LISTED = (
@@ -35,27 +41,6 @@ _LISTED = (
     State.CHILD_WAIT,
 )
 """States whose longest spans are listed; an expected wait of a pool's worker never is."""
-
-_EXTRAS = {
-    Extra.FOLDED: ("too short to tell apart", "unknown", "dots", "many spans, added up only"),
-    Extra.GIL_HELD: ("GIL held", "running", "solid", "some thread held the GIL of the process"),
-    Extra.GIL_FREE: ("GIL free", "free", "solid", "free, or held too briefly to be kept"),
-    Extra.PROGRAM: ("a program without Python", "program", "lines", "it has no states"),
-    Extra.CORE_BUSY: ("the target on a core", "nogil", "solid", "one of its threads was on it"),
-    Extra.CORE_OTHER: (
-        "core idle or others'",
-        "free",
-        "solid",
-        "no thread of the target was on it",
-    ),
-    Extra.NOT_KNOWN: ("not recorded", "unknown", "dots", "nothing was recorded of it"),
-}
-
-_OF_THE_RUN = {
-    LaneKind.PATH: ("The run", "critical path"),
-    LaneKind.CORE: ("Cores", "core {}"),
-}
-"""Lanes that belong to no process: the head above them, and their names."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +72,7 @@ def build(report: Report) -> Section:
         missing = absence(report, "What threads did when was", "states")
         return Section("timeline", "Timeline", absence=missing)
     layout = lay_out(trace, path=report.path)
-    names = _names(report, layout)
+    names = lane_names(report, layout)
     data, packed = _data(report, trace, layout, names)
     many = sum(len(lane.intervals) for lane in layout.lanes)
     view = View(_waits(report, trace, layout, names), count_text(many), _note(layout))
@@ -109,29 +94,6 @@ def _note(layout: Layout) -> str:
         f"Of the very many spans, those shorter than {time_text(layout.left_out_ns)} are drawn as"
         " “too short to tell apart”; the sums in the other sections are exact."
     )
-
-
-def _names(report: Report, layout: Layout) -> list[tuple[str, str]]:
-    """Name every lane: its process, and what it is."""
-    states = report.states
-    trace = report.recording.trace
-    if states is None or trace is None:
-        return []
-    found = []
-    for lane in layout.lanes:
-        if lane.kind in _OF_THE_RUN:
-            group, name = _OF_THE_RUN[lane.kind]
-            found.append((group, name.format(lane.row)))
-            continue
-        process = states.processes[lane.process]
-        name = "GIL"
-        if lane.kind is LaneKind.THREAD:
-            first = trace.processes[lane.process].first
-            name = thread_name(process.threads[lane.row - first])
-        elif lane.kind is LaneKind.PROGRAM:
-            name = "no Python"
-        found.append((process_name(process), name))
-    return found
 
 
 def _data(
@@ -161,7 +123,7 @@ def _data(
         "tick": layout.tick_ns,
         "length": max(1, layout.length),
         "states": states,
-        "kinds": [[numbers[one // laid.REASONS], _reason(one % laid.REASONS)] for one in kinds],
+        "kinds": [[numbers[one // laid.REASONS], reason_word(one % laid.REASONS)] for one in kinds],
         "lanes": [
             [group, name, lane.kind.value, lane.start, len(lane.intervals)]
             for lane, (group, name) in zip(lanes, names, strict=True)
@@ -171,7 +133,9 @@ def _data(
         "frames": frames,
         "marks": _marks(trace, layout, numbers),
         "strip": strip(layout, numbers),
-        "objects": [_object(trace, trace.objects[row], places) if row else "" for row in objects],
+        "objects": [
+            object_text(trace, trace.objects[row], places) if row else "" for row in objects
+        ],
     }
     return {"timeline": data}, {f"timeline-{n}": one.text for n, one in enumerate(blocks)}
 
@@ -213,10 +177,6 @@ def _used(layout: Layout, column: str, always: tuple[int, ...] = (0,)) -> NDArra
     return np.unique(np.concatenate([np.array(always, np.int64), *parts]))
 
 
-def _reason(code: int) -> str:
-    return REASONS[code].word
-
-
 def _states(kinds: NDArray[np.int64], *, gil: bool) -> tuple[list[list[str]], dict[int, int]]:
     """List the states that occur, in the order of every stack: name, token, pattern, meaning."""
     codes = set((kinds // laid.REASONS).tolist())
@@ -227,7 +187,7 @@ def _states(kinds: NDArray[np.int64], *, gil: bool) -> tuple[list[list[str]], di
             words = words_of(state, gil=gil)
             numbers[state.code] = len(rows)
             rows.append([words.name, words.token, words.pattern, STATES[state.code].value])
-    for extra, told in _EXTRAS.items():
+    for extra, told in EXTRAS.items():
         if extra in codes:
             numbers[int(extra)] = len(rows)
             rows.append(list(told))
@@ -254,30 +214,10 @@ def _stacks(
     table = [[0, 0]]
     for row in rows[1:].tolist():
         function = trace.stacks.functions[int(trace.stacks.code[row])]
-        text = _frame(Frame(function, int(trace.stacks.line[row])), places)
+        text = frame_text(Frame(function, int(trace.stacks.line[row])), places)
         parent = int(np.searchsorted(rows, int(parents[row])))
         table.append([parent, frames.setdefault(text, len(frames))])
     return table, list(frames), rows
-
-
-def _frame(frame: Frame, places: Places) -> str:
-    name = shorten(printable(frame.function.name), _TEXT)
-    return f"{name} ({places.line(frame.function.file, frame.line)})"
-
-
-def _telling(frames: tuple[Frame, ...], places: Places) -> Frame:
-    """Choose the frame that says most: the innermost of the target's own code, if any."""
-    own = (one for one in frames if places.origin(one.function) is Origin.OWN)
-    return next(own, frames[0])
-
-
-def _object(trace: Trace, one: WaitObject, places: Places) -> str:
-    """Name what was waited for, by its text or by where it was made."""
-    text = f"{one.kind.value} {one.text}" if one.text else one.kind.value
-    made = trace.stacks.frames(one.created_stack)
-    if made:
-        text += f", made in {_frame(made[-1], places)}"
-    return shorten(printable(text), 2 * _TEXT)
 
 
 def _waits(
@@ -307,23 +247,17 @@ def _wait(
     spans = trace.spans
     start, end = int(spans.start_ns[row]) - trace.start_ns, int(spans.end_ns[row]) - trace.start_ns
     lane = numbers[int(trace.span_threads[row])]
-    reason = _reason(int(spans.reason[row]))
+    reason = reason_word(int(spans.reason[row]))
     state = words_of(STATES[int(spans.state[row])], gil=report.environment.gil).name
     frames = trace.stacks.frames(int(spans.stack[row]))
     waker = trace.rows_of(spans.waker[row : row + 1], spans.end_ns[row : row + 1])[0]
     margin = (end - start) // 2
     return Wait(
-        thread=_lane_text(names, lane),
+        thread=lane_text(names, lane),
         state=f"{state} ({reason})" if reason else state,
         start=time_text(start),
         length=time_text(end - start),
-        where=_frame(_telling(frames, places), places) if frames else "not known",
-        ended_by=_lane_text(names, numbers[int(waker)]) if waker >= 0 else "not known",
+        where=frame_text(telling(frames, places), places) if frames else "not known",
+        ended_by=lane_text(names, numbers[int(waker)]) if waker >= 0 else "not known",
         link=f"#timeline?t0={max(0, start - margin)}&t1={end + margin}&lane={lane}&at={start}",
     )
-
-
-def _lane_text(names: list[tuple[str, str]], lane: int) -> str:
-    group, name = names[lane]
-    alone = len({one for one, _ in names} - {one for one, _ in _OF_THE_RUN.values()}) == 1
-    return name if alone else f"{name} in {group}"

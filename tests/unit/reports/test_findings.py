@@ -98,6 +98,8 @@ def test_a_hostile_finding_is_shown_and_never_obeyed() -> None:
     for name in builders.HOSTILE.values():
         bad = replace(FINDINGS[0], summary=name, where=(name,), evidence={"x": name}, remedy=name)
         for renderer in discovery.modules(Kind.RENDERER):
-            made = render(renderer, told(findings=(bad,), verdict=name))
-            assert "\x1b" not in made
-            assert "<script>alert" not in made or renderer != "html"
+            given = told(findings=(bad,), verdict=name)
+            made = discovery.load(Kind.RENDERER, renderer).RENDERER.render(given)
+            # Binary formats have any byte; their names are judged by the contract of renderers.
+            assert not isinstance(made, str) or "\x1b" not in made
+            assert renderer != "html" or "<script>alert" not in made

@@ -1,0 +1,89 @@
+"""Names of what the timeline shows: lanes, states, frames, and what was waited for."""
+
+from concurtrace.model.report import Report
+from concurtrace.model.states import REASONS
+from concurtrace.model.trace import Frame, Trace, WaitObject
+
+from .._places import Origin, Places
+from .._text import printable, shorten
+from .._threads import process_name, thread_name
+from .lanes import Extra, LaneKind, Layout
+
+_TEXT = 160
+
+EXTRAS = {
+    Extra.FOLDED: ("too short to tell apart", "unknown", "dots", "many spans, added up only"),
+    Extra.GIL_HELD: ("GIL held", "running", "solid", "some thread held the GIL of the process"),
+    Extra.GIL_FREE: ("GIL free", "free", "solid", "free, or held too briefly to be kept"),
+    Extra.PROGRAM: ("a program without Python", "program", "lines", "it has no states"),
+    Extra.CORE_BUSY: ("the target on a core", "nogil", "solid", "one of its threads was on it"),
+    Extra.CORE_OTHER: (
+        "core idle or others'",
+        "free",
+        "solid",
+        "no thread of the target was on it",
+    ),
+    Extra.NOT_KNOWN: ("not recorded", "unknown", "dots", "nothing was recorded of it"),
+}
+
+_OF_THE_RUN = {
+    LaneKind.PATH: ("The run", "critical path"),
+    LaneKind.CORE: ("Cores", "core {}"),
+}
+"""Lanes that belong to no process: the head above them, and their names."""
+
+
+def lane_names(report: Report, layout: Layout) -> list[tuple[str, str]]:
+    """Name every lane: its process, and what it is."""
+    states = report.states
+    trace = report.recording.trace
+    if states is None or trace is None:
+        return []
+    found = []
+    for lane in layout.lanes:
+        if lane.kind in _OF_THE_RUN:
+            group, name = _OF_THE_RUN[lane.kind]
+            found.append((group, name.format(lane.row)))
+            continue
+        process = states.processes[lane.process]
+        name = "GIL"
+        if lane.kind is LaneKind.THREAD:
+            first = trace.processes[lane.process].first
+            name = thread_name(process.threads[lane.row - first])
+        elif lane.kind is LaneKind.PROGRAM:
+            name = "no Python"
+        found.append((process_name(process), name))
+    return found
+
+
+def reason_word(code: int) -> str:
+    """Tell the reason of a kind."""
+    return REASONS[code].word
+
+
+def frame_text(frame: Frame, places: Places) -> str:
+    """Name a frame: its function, and where it is."""
+    name = shorten(printable(frame.function.name), _TEXT)
+    return f"{name} ({places.line(frame.function.file, frame.line)})"
+
+
+def telling(frames: tuple[Frame, ...], places: Places) -> Frame:
+    """Choose the frame that says most: the innermost of the target's own code, if any."""
+    own = (one for one in frames if places.origin(one.function) is Origin.OWN)
+    return next(own, frames[0])
+
+
+def object_text(trace: Trace, one: WaitObject, places: Places) -> str:
+    """Name what was waited for, by its text or by where it was made."""
+    text = f"{one.kind.value} {one.text}" if one.text else one.kind.value
+    made = trace.stacks.frames(one.created_stack)
+    if made:
+        text += f", made in {frame_text(telling(made, places), places)}"
+    return shorten(printable(text), 2 * _TEXT)
+
+
+def lane_text(names: list[tuple[str, str]], lane: int) -> str:
+    """Name a lane, with its process where there are several."""
+    group, name = names[lane]
+    alone = len({one for one, _ in names} - {one for one, _ in _OF_THE_RUN.values()}) == 1
+    return name if alone else f"{name} in {group}"

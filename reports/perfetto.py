@@ -1,0 +1,184 @@
+"""The wait states as a trace for ui.perfetto.dev, in its native format: every nanosecond of it.
+
+Threads with their states, the GIL with its holders, cores, the critical path, locks with flows
+from who ended a wait to who waited, and counters.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from concurtrace.model.report import Report
+from concurtrace.model.states import STATES, State
+from concurtrace.model.trace import Times, Trace
+
+from ._perfetto_stream import Stream
+from ._places import Places
+from ._states import words_of
+from ._text import printable
+from ._threads import process_name
+from ._words import absence, subject
+from .html.lanes import REASONS, Extra, Lane, LaneKind, Layout, lay_out
+from .html.naming import frame_text, lane_names, object_text, reason_word
+
+_ALL = 1 << 62
+_LOCKS = 50
+_WITH_FLOWS = (State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT, State.IO_WAIT)
+_SILENT = (Extra.GIL_FREE, Extra.CORE_OTHER, Extra.NOT_KNOWN)
+_COUNTED = (
+    ("threads running", (State.RUNNING, State.RUNNING_NOGIL, State.GIL_BLOCKED)),
+    ("threads waiting for the GIL", (State.GIL_WAIT,)),
+    ("threads waiting for a lock", (State.LOCK_WAIT,)),
+    ("threads ready without a core", (State.RUNNABLE,)),
+)
+
+
+class Perfetto:
+    """Bytes in Perfetto's native format; times count from the start of the run."""
+
+    name = "perfetto"
+    suffix = ".perfetto-trace"
+
+    def render(self, report: Report) -> bytes:
+        """Write the trace; of a run without states, why there is nothing to see."""
+        stream = Stream()
+        trace = report.recording.trace
+        if report.states is None or trace is None or not trace.threads:
+            missing = absence(report, "What threads did when was", "states")
+            track = stream.track(printable(subject(report.target)))
+            stream.mark(track, 0, f"{missing.why} {missing.advice} {missing.command}")
+            return stream.file()
+        layout = lay_out(trace, _ALL, report.path, tick_ns=1)
+        _Writer(report, trace, layout, stream).write()
+        return stream.file()
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """What everything is written with."""
+
+    report: Report
+    trace: Trace
+    layout: Layout
+    stream: Stream
+
+    def write(self) -> None:
+        """Write tracks first, then what happened on them."""
+        names = lane_names(self.report, self.layout)
+        tracks = self._tracks(names)
+        flows = iter(range(1, _ALL))
+        for number, lane in enumerate(self.layout.lanes):
+            self._lane(lane, number, tracks, [name for _, name in names], flows)
+        spans = self.trace.spans
+        for name, states in _COUNTED:
+            chosen = spans.in_state(*states)
+            self._counter(name, 0, spans.start_ns[chosen], spans.end_ns[chosen])
+        self._locks()
+
+    def _tracks(self, names: Sequence[tuple[str, str]]) -> list[int]:
+        """Describe all tracks; return that of every lane."""
+        stream, states = self.stream, self.report.states
+        of = states.processes if states is not None else ()
+        processes = [
+            stream.process(one.pid, process_name(shown))
+            for one, shown in zip(self.trace.processes, of, strict=True)
+        ]
+        heads: dict[str, int] = {}
+        found = []
+        for lane, (group, name) in zip(self.layout.lanes, names, strict=True):
+            above = processes[lane.process]
+            match lane.kind:
+                case LaneKind.THREAD:
+                    pid, tid = (
+                        self.trace.processes[lane.process].pid,
+                        self.trace.threads[lane.row].tid,
+                    )
+                    found.append(stream.thread(pid, tid, name, above))
+                case LaneKind.GIL | LaneKind.PROGRAM:
+                    found.append(stream.track(name, above))
+                case _:
+                    if group not in heads:
+                        heads[group] = stream.track(group)
+                    found.append(stream.track(name, heads[group]))
+        return found
+
+    def _lane(
+        self, lane: Lane, at: int, tracks: list[int], names: list[str], flows: Iterator[int]
+    ) -> None:
+        """Write the intervals of a lane as slices."""
+        stream, track, given = self.stream, tracks[at], lane.intervals
+        ends = lane.start + np.cumsum(given.dur)
+        columns = (ends - given.dur, ends, given.kind, given.what, given.who, given.on)
+        flow = 0
+        for start, end, kind, what, who, on in zip(*(one.tolist() for one in columns), strict=True):
+            code = kind // REASONS
+            if code in _SILENT:
+                continue
+            named = lane.kind in (LaneKind.GIL, LaneKind.CORE) and who
+            name = names[who - 1] if named else self._kind(kind)
+            stream.begin(track, start, name, self._notes(lane, what, who, on, names), flow)
+            stream.end(track, end)
+            flow = 0
+            if who and lane.kind is LaneKind.THREAD and code in _FLOWING:
+                flow = next(flows)
+                stream.mark(tracks[who - 1], end, f"ends the wait of {names[at]}", flow)
+
+    def _kind(self, kind: int) -> str:
+        """Name a state and its reason."""
+        code, reason = kind // REASONS, reason_word(kind % REASONS)
+        if code >= len(STATES):
+            return _EXTRA_NAMES[code]
+        name = words_of(STATES[code], gil=self.report.environment.gil).name
+        return f"{name} ({reason})" if reason else name
+
+    def _notes(
+        self, lane: Lane, what: int, who: int, on: int, names: list[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Say where a thread stood, what it waited for, and who ended that."""
+        places = Places.of(self.report)
+        if what:
+            frames = self.trace.stacks.frames(what)
+            yield "stack", " < ".join(frame_text(one, places) for one in frames[:_FRAMES])
+        if on:
+            yield "for", object_text(self.trace, self.trace.objects[on], places)
+        if who and lane.kind in (LaneKind.THREAD, LaneKind.PATH):
+            yield ("ended by" if lane.kind is LaneKind.THREAD else "thread"), names[who - 1]
+
+    def _counter(self, name: str, parent: int, starts: Times, ends: Times) -> None:
+        """Write how many of some stretches there are at a time."""
+        track = self.stream.counter(name, "threads", parent)
+        times, inverse = np.unique(np.concatenate((starts, ends)), return_inverse=True)
+        steps = np.repeat((1, -1), len(starts))
+        values = np.cumsum(np.bincount(inverse, steps, len(times))).astype(int)
+        self.stream.count(track, 0, 0)
+        changed = np.diff(values, prepend=0) != 0
+        pairs = zip(times[changed].tolist(), values[changed].tolist(), strict=True)
+        for time_ns, value in pairs:
+            self.stream.count(track, max(0, time_ns - self.trace.start_ns), value)
+
+    def _locks(self) -> None:
+        """Write how many threads waited for each of the locks that cost most."""
+        spans, places = self.trace.spans, Places.of(self.report)
+        waits = spans.in_state(State.LOCK_WAIT) & (spans.object != 0)
+        sums = np.bincount(spans.object[waits], spans.dur_ns[waits], len(self.trace.objects))
+        chosen = [row for row in np.argsort(-sums, kind="stable")[:_LOCKS].tolist() if sums[row]]
+        if not chosen:
+            return
+        above = self.stream.track("Locks: threads that wait")
+        for row in chosen:
+            mine = waits & (spans.object == row)
+            name = object_text(self.trace, self.trace.objects[row], places)
+            self._counter(name, above, spans.start_ns[mine], spans.end_ns[mine])
+
+
+_FRAMES = 12
+_FLOWING = {state.code for state in _WITH_FLOWS}
+_EXTRA_NAMES = {
+    int(Extra.FOLDED): "too short to tell apart",
+    int(Extra.GIL_HELD): "held",
+    int(Extra.PROGRAM): "a program without Python",
+    int(Extra.CORE_BUSY): "a program without Python",
+}
+
+RENDERER = Perfetto()
