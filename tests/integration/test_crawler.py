@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import pickle
 import signal
 import socket
 import socketserver
@@ -16,9 +15,10 @@ import urllib.error
 import urllib.request
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,10 +30,9 @@ from concurtrace.workloads.crawler.frontier import Frontier
 
 from concurtrace.launch import plan
 from concurtrace.workload import Result, ServiceError, Value, Work
+from tests.alone import ALONE, BEFORE, run_alone
 
 MODES = list(WORKLOAD.modes)
-ALONE = ("gevent", "twisted")
-"""Modes that need a process of their own: they change it for good, or can't be run twice."""
 PARSERS = [name for name in pages.PARSERS if name != pages.WITH_SOUP]
 
 
@@ -48,40 +47,11 @@ def crawl(mode: str, of: Work) -> Result:
     if mode not in ALONE:
         result: Result = WORKLOAD.modes[mode].function(of)
         return result
-    done = subprocess.run(
-        (sys.executable, "-c", CRAWL_ALONE, mode, WORKLOAD.modes[mode].before or ""),
-        input=pickle.dumps((dict(of.parameters), dict(of.services), pages.PARSERS)),
-        env={**os.environ, "TMPDIR": tempfile.gettempdir()},
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=120,
-    )
-    answer = pickle.loads(done.stdout)
-    if isinstance(answer, Exception):
-        raise answer
-    return Result(answer)
+    return run_alone("crawler", mode, of, partial(use_parsers, pages.PARSERS))
 
 
-BEFORE = """
-import importlib, sys
-module, _, function = sys.argv[2].partition(":")
-if module:
-    getattr(importlib.import_module(module), function)()
-"""
-CRAWL_ALONE = f"""
-{BEFORE}
-import pickle
-from concurtrace.workload import Work
-from concurtrace.workloads.crawler import WORKLOAD, pages
-
-parameters, services, parsers = pickle.load(sys.stdin.buffer)
-pages.PARSERS.update(parsers)
-try:
-    answer = WORKLOAD.modes[sys.argv[1]].function(Work(parameters, services)).records
-except Exception as error:
-    answer = error
-pickle.dump(answer, sys.stdout.buffer)
-"""
+def use_parsers(parsers: dict[str, Callable[[str], pages.Content]]) -> None:
+    pages.PARSERS.update(parsers)
 
 
 @contextmanager

@@ -21,23 +21,30 @@ BACKLOG = 1024
 class Server:
     """Answers requests; ``/-/requests`` tells how often each path was asked for.
 
-    Whoever asks for ``/-/stall`` waits for ever: a server that hangs.
+    ``/-/peak`` tells how many requests were answered at once, at most. Whoever asks for
+    ``/-/stall`` waits for ever: a server that hangs.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.requests: Counter[str] = Counter()
+        self.present = 0
+        self.peak = 0
 
     def application(self) -> web.Application:
         """Make the application that the server runs."""
         application = web.Application()
         application.router.add_get("/-/requests", self._tell_requests)
+        application.router.add_get("/-/peak", self._tell_peak)
         application.router.add_get("/-/stall", self._stall)
         application.router.add_get("/{path:.*}", self._answer)
         return application
 
     async def _tell_requests(self, _request: web.Request) -> web.Response:
         return web.json_response(self.requests)
+
+    async def _tell_peak(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.peak)
 
     async def _stall(self, _request: web.Request) -> web.Response:
         await asyncio.Event().wait()
@@ -48,7 +55,12 @@ class Server:
         resource = self.site.resource(request.path)
         if resource is None:
             return web.Response(status=404, text="There never was such a page.")
-        await asyncio.sleep(resource.delay_s)
+        self.present += 1
+        self.peak = max(self.peak, self.present)
+        try:
+            await asyncio.sleep(resource.delay_s)
+        finally:
+            self.present -= 1
         return web.Response(status=resource.status, headers=resource.headers, body=resource.body)
 
 

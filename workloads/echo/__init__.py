@@ -32,7 +32,7 @@ WORKLOAD = Workload(
         Parameter(
             "size", 50, "clients at the same time", 1, 1000, presets={"tiny": 4, "large": 200}
         ),
-        Parameter("messages", 50, "messages of each client", 1, 100_000, presets={"tiny": 5}),
+        Parameter("messages", 40, "messages of each client", 1, 100_000, presets={"tiny": 5}),
         Parameter("think-ms", 1, "how long a client thinks before its next message", 0, 10_000),
         Parameter("payload", 1000, "bytes of a message", 1, 1_000_000, presets={"tiny": 100}),
     ),
@@ -53,6 +53,7 @@ WORKLOAD = Workload(
             variant="protocol",
         ),
     ),
+    expects={"sequential": ("unoverlapped-io",)},
 )
 
 
