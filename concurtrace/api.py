@@ -3,10 +3,12 @@
 import datetime
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from concurtrace import discovery
 from concurtrace.analysis.hot import find_hot
+from concurtrace.analysis.polls import with_polls
 from concurtrace.analysis.states import states_report
 from concurtrace.analysis.tasks import tasks_report
 from concurtrace.diagnosis.case import Case
@@ -85,6 +87,8 @@ def _read_recording(folder: Path, found: Manifest) -> Recording:
             if out.is_dir():
                 instrument = discovery.load(Kind.INSTRUMENT, name).INSTRUMENT
                 recording = recording.merge(instrument.read(out, found.options.get(name, {})))
+    if recording.tasks is not None and recording.trace is not None:
+        recording = replace(recording, tasks=with_polls(recording.tasks, recording.trace))
     return recording
 
 

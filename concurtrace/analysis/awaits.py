@@ -47,6 +47,7 @@ _BY_LIBRARY = {
     ("gevent/queue.py", ""): Await.QUEUE,
     ("gevent/lock.py", ""): Await.SYNC,
     ("gevent/event.py", ""): Await.SYNC,
+    ("gevent/pool.py", "GroupMappingMixin.apply"): Await.EXECUTOR,
     ("gevent/pool.py", ""): Await.TASK,
     ("gevent/greenlet.py", ""): Await.TASK,
 }

@@ -15,6 +15,7 @@ from concurtrace.analysis.task_steps import (
     lateness,
     loop_rows,
     main_state,
+    own_ns,
 )
 from concurtrace.model.states import Reason, State
 from concurtrace.model.task_report import BlockedStep, LoopReport
@@ -37,6 +38,8 @@ class LoopFigures:
 
     def __init__(self, figures: TaskFigures, trace: Trace | None) -> None:
         self.figures, self.tasks, self.trace = figures, figures.trace, trace
+        self.own_ns = own_ns(self.tasks.steps)
+        """How long each step took without those nested in it."""
         none = np.empty(0, np.intp)
         self.calls = BlockingCalls(none, none, np.empty(0, np.int64))
         self.places: Places | None = None
@@ -51,8 +54,8 @@ class LoopFigures:
 
     def slow(self, least_ns: int = SLOW_NS) -> NDArray[np.intp]:
         """Return the steps of at least some length, the longest first."""
-        found = np.flatnonzero(self.tasks.steps.dur_ns >= least_ns)
-        ranked: NDArray[np.intp] = found[np.argsort(-self.tasks.steps.dur_ns[found])]
+        found = np.flatnonzero(self.own_ns >= least_ns)
+        ranked: NDArray[np.intp] = found[np.argsort(-self.own_ns[found])]
         return ranked
 
     def describe(self, step: int, zero_ns: int) -> BlockedStep:
@@ -62,7 +65,7 @@ class LoopFigures:
         late, late_ns = lateness(steps, np.array([step], np.intp))
         off_ns = int(self.off_core_ns[step])
         state, place, call = None, "", ""
-        if off_ns * 2 >= int(steps.dur_ns[step]):
+        if off_ns * 2 >= int(self.own_ns[step]):
             state, span = main_state(self._known(), self.calls, step)
             place, call = self.place_of_span(span), self._call(span)
         if not place:
@@ -74,7 +77,7 @@ class LoopFigures:
             coroutine = frames[0].function.name if frames else ""
         return BlockedStep(
             start_ns=int(steps.start_ns[step]) - zero_ns,
-            ns=int(steps.dur_ns[step]),
+            ns=int(self.own_ns[step]),
             off_core_ns=off_ns,
             task=figures.name(task),
             coroutine=coroutine,

@@ -9,12 +9,15 @@ from concurtrace.recording.reasons import standard_module
 UNSAMPLED = "running, not sampled"
 """Where a thread was at work that no sample and no wait shows."""
 
-_TOOL = re.compile(r"/concurtrace/(launch/|instruments/|on_import)")
+_TOOL = re.compile(
+    r"/concurtrace/(launch/|instruments/|on_import)|/(site|dist)-packages/(gevent|greenlet|twisted)/"
+)
+"""What is about the user's code, not the user's: concurtrace itself, and what runs event loops."""
 
 
 @cache
 def is_foreign_file(file: str) -> bool:
-    """Tell whether a file is none of the user's: standard library, or what watches the target."""
+    """Tell whether a file is none of the user's: standard library, event loops, or concurtrace."""
     return standard_module(file) is not None or _TOOL.search(file) is not None
 
 

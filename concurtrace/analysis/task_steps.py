@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.states import STATES, State
-from concurtrace.model.tasks import Steps, TaskTrace
+from concurtrace.model.tasks import StepFlag, Steps, TaskTrace
 from concurtrace.model.trace import Numbers, Times, Trace
 
 _OFF_CORE = (
@@ -43,6 +43,25 @@ def loop_rows(tasks: TaskTrace, trace: Trace) -> NDArray[np.intp]:
     tids = np.array([one.tid for one in tasks.loops], np.uint32)
     times = np.array([one.end_ns for one in tasks.loops], np.int64)
     return trace.rows_of(tids, times)
+
+
+def own_ns(steps: Steps) -> Times:
+    """Measure each step without the steps that were nested in it."""
+    nested = np.flatnonzero((steps.flags & StepFlag.NESTED) != 0)
+    own = steps.dur_ns.copy()
+    for loop in np.unique(steps.loop[nested]).tolist():
+        mine = np.flatnonzero(steps.loop == loop)
+        inner = nested[steps.loop[nested] == loop]
+        place = np.searchsorted(mine, inner) - 1
+        left = np.ones(len(inner), bool)
+        for _ in range(_LOOKED_BACK):
+            outer = mine[np.maximum(place, 0)]
+            fits = left & (place >= 0) & (steps.end_ns[outer] >= steps.end_ns[inner])
+            np.subtract.at(own, outer[fits], steps.dur_ns[inner[fits]])
+            left &= ~fits
+            place = place - 1
+    found: Times = np.maximum(own, 0)
+    return found
 
 
 def blocking_calls(tasks: TaskTrace, trace: Trace) -> BlockingCalls:

@@ -86,8 +86,8 @@ class TaskFigures:
         return table
 
     def coroutine(self, task: int) -> str:
-        """Name the coroutine function of a task."""
-        return self.function(task).name or "not known"
+        """Name the coroutine function of a task; its own name where that is not known."""
+        return self.function(task).name or self.trace.names[task] or "not known"
 
     def function(self, task: int) -> Function:
         """Return the coroutine function of a task."""

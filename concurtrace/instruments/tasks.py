@@ -40,11 +40,14 @@ _HOOKS = (
     ("selectors", "SelectSelector", "select", "select_select"),
     ("concurrent.futures.thread", "_WorkItem", "__init__", "job_init"),
     ("concurrent.futures.thread", "_WorkItem", "run", "job_run"),
+    ("twisted.internet.defer", "", "_inlineCallbacks", "twisted_inline"),
+    ("twisted.internet.base", "ReactorBase", "runUntilCurrent", "twisted_delayed"),
+    ("twisted.internet.posixbase", "_PollLikeMixin", "_doReadOrWrite", "twisted_event"),
     ("warnings", "", "_warn_unawaited_coroutine", "unawaited"),
 )
 _LEARNT = ("asyncio.events", "asyncio.tasks")
 _HUBS = "gevent.hub"
-_STARTS = ("asyncio.events", _HUBS, "twisted.internet.base")
+_STARTS = ("asyncio.events", _HUBS, "twisted.internet.defer", "twisted.internet.base")
 """With these there is something that may run a loop."""
 _NOT_FOLLOWED = {"uvloop": "its loops run callbacks in C of their own, where nothing can be seen"}
 
@@ -139,7 +142,7 @@ class Tasks(Instrument):
     name = "tasks"
     summary = "event loops: the steps and waits of every task, and how late loops were"
     joins = "light"
-    on_import = ("asyncio", "gevent", "twisted.internet.base")
+    on_import = ("asyncio", "gevent", "twisted")
 
     def missing(self) -> str | None:
         """Say that the extension was not built."""

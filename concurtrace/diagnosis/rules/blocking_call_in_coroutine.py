@@ -36,7 +36,7 @@ _DID = {
 def check(case: Case) -> Iterable[Answer]:
     """Find steps that spent most of their time asleep."""
     steps, asleep = case.loops.tasks.steps, case.loops.off_core_ns
-    found = np.flatnonzero((asleep >= LEAST_NS) & (asleep >= ASLEEP * steps.dur_ns))
+    found = np.flatnonzero((asleep >= LEAST_NS) & (asleep >= ASLEEP * case.loops.own_ns))
     found = found[np.argsort(-asleep[found])]
     for one in culprits(case, found)[:TOLD]:
         share = one.ns / max(case.wall_ns, 1)

@@ -12,7 +12,7 @@ import numpy as np
 from concurtrace.diagnosis import Answer, Cause, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
-from concurtrace.model.tasks import FaultKind, Outcome, TaskFlag
+from concurtrace.model.tasks import FaultKind, Flavour, Outcome, TaskFlag
 
 TOLD = 5
 """Faults told one by one: with more of a kind the first say enough."""
@@ -71,6 +71,9 @@ def _pending(case: Case) -> Iterable[Answer]:
     tasks = figures.trace.tasks
     single = (tasks.flags & (TaskFlag.GROUP | TaskFlag.HUB)) == 0
     closed = np.array([one.end_ns is not None for one in figures.trace.processes])
+    # Greenlets and generators that still wait when a program ends are how those programs end.
+    owned = np.array([one.flavour is Flavour.ASYNCIO for one in figures.trace.loops] + [False])
+    single &= owned[tasks.loop]
     left = (tasks.outcome == tuple(Outcome).index(Outcome.PENDING)) & closed[tasks.process]
     rows = np.flatnonzero(single & (left | ((tasks.flags & TaskFlag.SHUTDOWN) != 0)))
     if not len(rows):

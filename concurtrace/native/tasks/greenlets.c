@@ -11,7 +11,8 @@ struct turn {                       /* what runs in this thread: a greenlet's st
 
 static _Thread_local struct turn turn;
 static _Thread_local struct tk_loop *hub_loop;
-static PyObject *text_dead, *text_frame, *text_run, *text_stack, *text_maker, *text_code, *text_line, *text_back;
+static PyObject *text_dead, *text_frame, *text_run, *text_stack, *text_maker, *text_code, *text_line, *text_back,
+    *text_parent;
 
 static void learn_texts(void)
 {
@@ -24,6 +25,7 @@ static void learn_texts(void)
     text_maker = PyUnicode_InternFromString("spawning_greenlet");
     text_code = PyUnicode_InternFromString("f_code");
     text_line = PyUnicode_InternFromString("f_lineno");
+    text_parent = PyUnicode_InternFromString("parent");
     text_back = PyUnicode_InternFromString("f_back");
 }
 
@@ -107,6 +109,12 @@ static struct tk_live *live_of(PyObject *greenlet)
     PyErr_Clear();
     Py_XDECREF(maker);
     Py_XDECREF(weak);
+    PyObject *above = ask(greenlet, text_parent);
+    if (above == NULL) {            /* where the thread began */
+        strcpy(live->slot->name, "main greenlet");
+        return live;
+    }
+    Py_DECREF(above);
     const char *name = strrchr(Py_TYPE(greenlet)->tp_name, '.');
     snprintf(live->slot->name, sizeof live->slot->name, "%s-%u", name != NULL ? name + 1 : Py_TYPE(greenlet)->tp_name,
              live->slot->serial);

@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-extern PyMethodDef tk_job_hooks[];
-void tk_jobs_clear(bool write);
-
 static void forget(void)
 {
     tk_asyncio_clear();
@@ -58,7 +55,8 @@ static const struct { const char *name; enum tk_hook which; } hooks[] = {
     {"run", TK_RUN}, {"run_once", TK_RUN_ONCE}, {"call_soon", TK_CALL_SOON}, {"failed", TK_FAILED},
     {"close", TK_CLOSE}, {"cancel_all", TK_CANCEL_ALL}, {"unawaited", TK_UNAWAITED}, {"job_init", TK_JOB_INIT},
     {"job_run", TK_JOB_RUN}, {"select_epoll", TK_SELECT}, {"select_poll", TK_SELECT_POLL},
-    {"select_select", TK_SELECT_SELECT},
+    {"select_select", TK_SELECT_SELECT}, {"twisted_inline", TK_TW_INLINE}, {"twisted_delayed", TK_TW_DELAYED},
+    {"twisted_event", TK_TW_EVENT},
 };
 
 /* hook(owner, attribute, what): put our function in its place; False where it is there already. */
@@ -72,8 +70,11 @@ static PyObject *hook(PyObject *self, PyObject *args)
     for (size_t at = 0; at < sizeof hooks / sizeof *hooks; at++)
         if (strcmp(hooks[at].name, what) == 0) {
             enum tk_hook which = hooks[at].which;
-            bool job = which == TK_JOB_INIT || which == TK_JOB_RUN;
-            PyMethodDef *method = job ? &tk_job_hooks[which - TK_JOB_INIT] : &tk_asyncio_hooks[which];
+            PyMethodDef *method = &tk_asyncio_hooks[which];
+            if (which == TK_JOB_INIT || which == TK_JOB_RUN)
+                method = &tk_job_hooks[which - TK_JOB_INIT];
+            else if (which >= TK_TW_INLINE)
+                method = &tk_twisted_hooks[which - TK_TW_INLINE];
             return PyBool_FromLong(tk_hook(which, owner, name, method));
         }
     return PyErr_Format(PyExc_ValueError, "there is no hook %s", what);

@@ -111,16 +111,20 @@ unsigned tk_mark_shutdown(const struct tk_loop *loop);
 /* ---- hooks.c: what is put in the place of methods of others ---- */
 
 enum tk_hook { TK_RUN, TK_RUN_ONCE, TK_CALL_SOON, TK_FAILED, TK_CLOSE, TK_CANCEL_ALL, TK_UNAWAITED, TK_JOB_INIT,
-               TK_JOB_RUN, TK_SELECT, TK_SELECT_POLL, TK_SELECT_SELECT, TK_HOOKS };
+               TK_JOB_RUN, TK_SELECT, TK_SELECT_POLL, TK_SELECT_SELECT, TK_TW_INLINE,
+               TK_TW_DELAYED, TK_TW_EVENT, TK_HOOKS };
 
 extern PyObject *tk_original[TK_HOOKS];
 bool tk_hook(enum tk_hook which, PyObject *owner, const char *name, PyMethodDef *method);
 void tk_unhook(void);
 PyObject *tk_pass(enum tk_hook which, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 
-/* ---- asyncio.c, jobs.c, greenlets.c ---- */
+/* ---- asyncio.c, jobs.c, greenlets.c, twisted.c ---- */
 
-extern PyMethodDef tk_asyncio_hooks[];      /* by tk_hook, all but the jobs */
+extern PyMethodDef tk_job_hooks[];          /* from TK_JOB_INIT on */
+extern PyMethodDef tk_twisted_hooks[];      /* from TK_TW_INLINE on */
+void tk_jobs_clear(bool write);
+extern PyMethodDef tk_asyncio_hooks[];      /* by tk_hook, all but those */
 PyObject *tk_learn(PyObject *module, PyObject *none);
 void tk_asyncio_clear(void);
 void tk_greenlets_clear(void);
