@@ -1,5 +1,6 @@
 """States and their timeline in a real browser: exact, by mouse and keys, safe, in both themes."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -225,6 +226,22 @@ def test_a_range_is_added_up(page: Page, tmp_path: Path) -> None:
     page.locator("#timeline-into").click()
     page.locator("#timeline-range", has_text="20.0 ms to 40.0 ms: 20.0 ms of").wait_for()
     opened.is_quiet()
+
+
+def test_the_range_is_saved_as_a_trace(page: Page, tmp_path: Path) -> None:
+    opened = opened_timeline(page, write_report(tmp_path, of(convoy())))
+    with page.expect_download() as saved:
+        page.locator("#timeline-save").click()
+    events = json.loads(saved.value.path().read_bytes())["traceEvents"]
+    slices = [one for one in events if one["ph"] == "X"]
+    waits = [one for one in slices if one["name"] == "waiting for a lock"]
+    assert [(one["ts"], one["dur"], one["args"]["thread"]) for one in waits] == [
+        (0, 40_000, "MainThread")
+    ]
+    assert sum(one["dur"] for one in slices if one["name"] == "running Python") == 50_000
+    # Taking a file out of the page is a download of its own data, not a request.
+    assert opened.said == []
+    assert all(one == opened.file.as_uri() or one.startswith("blob:") for one in opened.asked)
 
 
 def test_an_address_brings_back_what_was_seen(browser: Browser, page: Page, tmp_path: Path) -> None:

@@ -40,6 +40,17 @@
   addEventListener("hashchange", unfold);
   unfold();
 
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-copy]"))) {
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy ?? "");
+        button.textContent = "Copied";
+      } catch {
+        button.textContent = "Not allowed here: mark the text";
+      }
+    });
+  }
+
   const opened = /** @type {HTMLDetailsElement[]} */ ([]);
   let themeBefore = /** @type {string | undefined} */ (undefined);
   addEventListener("beforeprint", () => {

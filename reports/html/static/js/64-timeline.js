@@ -203,6 +203,11 @@
   CT.find("timeline-fit").addEventListener("click", fit);
   CT.find("timeline-in").addEventListener("click", () => zoom(0.5));
   CT.find("timeline-out").addEventListener("click", () => zoom(2));
+  CT.find("timeline-save").addEventListener("click", () => {
+    const said = view.ready ? TimelineSave.save(view) : "The timeline is still being read.";
+    CT.find("timeline-said").textContent = said;
+    CT.find("timeline-panel").replaceChildren(CT.el("p", {}, said));
+  });
   CT.find("timeline-before").addEventListener("click", () => alike(-1));
   CT.find("timeline-after").addEventListener("click", () => alike(1));
   twin.addEventListener("toggle", tell);
