@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SLOW_NS = 10_000_000
 """A step from that length on keeps others waiting for a time that somebody notices."""
-_KEPT = 50
+_KEPT = 200
 """So many of the longest steps of a loop are told."""
 _ROUNDS = 10
 """A thread that came back to epoll so often runs an event loop, whatever framework it is."""
