@@ -68,7 +68,7 @@ WORKLOAD = Workload(
     ),
 )
 
-NAME = "visitor"
+FILLER, VISITOR = "filler", "visitor"
 NUMBER_BYTES = 8
 STRIDES = (1, 2, 4, 8, 16, 32, 64)
 """From eight numbers on, every visit needs a line of 64 bytes for itself."""
@@ -201,10 +201,12 @@ def add_to(work: Work, mine: "list[Array]", core: int) -> int:
         return time.thread_time_ns() - begin_ns
 
 
-def everybody(work: Work, run: Run, function: Callable[..., Any], *given: Any) -> list[Any]:
+def everybody(
+    work: Work, run: Run, function: Callable[..., Any], buffer: Buffer, name: str = VISITOR
+) -> list[Any]:
     """Have every worker do the same with its own part, each on its core."""
     parts = range(work.workers)
-    return run([(function, (work, *given, part, core_of(part))) for part in parts], NAME)
+    return run([(function, (work, buffer, part, core_of(part))) for part in parts], name)
 
 
 def per_number_ps(work: Work, times_ns: Sequence[int]) -> int:
@@ -214,7 +216,7 @@ def per_number_ps(work: Work, times_ns: Sequence[int]) -> int:
 
 def compute(work: Work, run: Run, buffer: Buffer) -> Result:
     """Do what the variant says with an array."""
-    everybody(work, run, fill, buffer)
+    everybody(work, run, fill, buffer, FILLER)
     if work.variant == "stride":
         return in_strides(work, everybody(work, run, stride_through, buffer))
     observed: dict[str, Value] = {}
@@ -226,7 +228,7 @@ def compute(work: Work, run: Run, buffer: Buffer) -> Result:
     if work.variant == "numa":
         parts = range(work.workers)
         away = [(visit, (work, buffer, (p + 1) % work.workers, core_of(p))) for p in parts]
-        observed["far-ps"] = per_number_ps(work, run(away, NAME))
+        observed["far-ps"] = per_number_ps(work, run(away, VISITOR))
         nodes = len(cores_by_node())
         alone = "this machine has one node: all of its memory is equally near"
         observed |= {"nodes": nodes, "far": alone if nodes == 1 else "another node's memory"}

@@ -68,7 +68,7 @@ WORKLOAD = Workload(
             modes=("gevent",),
         ),
     ),
-    expects={"sequential": ("unoverlapped-io",)},
+    expects={"sequential": ("unoverlapped-io",), "threads": ("thread-churn",)},
 )
 
 
