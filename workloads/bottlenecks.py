@@ -64,8 +64,8 @@ WORKLOAD = Workload(
             10_000,
             presets={"tiny": 1},
         ),
-        Parameter("fibonacci", 24, "the largest number's index", 3, 40, presets={"tiny": 12}),
-        Parameter("file-kb", 2000, "size of a file", 1, 1_000_000, presets={"tiny": 10}),
+        Parameter("fibonacci", 27, "the largest number's index", 3, 40, presets={"tiny": 12}),
+        Parameter("file-kb", 3000, "size of a file", 1, 1_000_000, presets={"tiny": 10}),
         START_METHOD,
     ),
     variants=(

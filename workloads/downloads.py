@@ -98,7 +98,11 @@ WORKLOAD = Workload(
             variant="function",
         ),
     ),
-    expects={"sequential": ("unoverlapped-io",), "processes": ("spawn-cost",)},
+    expects={
+        "sequential": ("unoverlapped-io",),
+        "executor": ("small-pool",),
+        "processes": ("spawn-cost",),
+    },
 )
 
 

@@ -96,6 +96,7 @@ WORKLOAD = Workload(
         "sequential/urls": ("unoverlapped-io",),
         "executor": ("small-pool",),
         "executor-processes": ("small-pool",),
+        "async/urls": ("small-pool",),
     },
 )
 
