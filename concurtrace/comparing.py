@@ -162,7 +162,7 @@ def _result(folder: Path, one: ComparedRun) -> ModeResult:
         None,
         None,
         _ledger(report),
-        trouble(undisturbed),
+        trouble(undisturbed, interrupted=report.outcome.interrupted),
     )
 
 

@@ -10,11 +10,15 @@ from concurtrace.model.comparison import Checked, ModeResult
 from concurtrace.model.run import Pass, PassStatus
 
 
-def trouble(one: Pass | None) -> str | None:
-    """Say why a mode's times mean nothing; None where they do."""
+def trouble(one: Pass | None, *, interrupted: bool) -> str | None:
+    """Say why a mode's times mean nothing; None where they do.
+
+    In a comparison that was interrupted, the rounds before count.
+    """
     if one is None:
         return "it was never run undisturbed"
-    if one.status is not PassStatus.OK:
+    some = any(run.ended_by_itself for run in one.executions)
+    if one.status is not PassStatus.OK and not (interrupted and some):
         return one.reason or f"its baseline is {one.status}"
     return "its result is wrong" if one.verified is False else None
 

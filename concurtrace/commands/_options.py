@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from concurtrace.errors import UsageError
+from concurtrace.launch.plan import DEFAULT_LIMIT_S, PRESETS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -18,6 +19,20 @@ lines_option = click.option(
 )
 quiet_option = click.option(
     "--quiet", is_flag=True, help="Print nothing but the path of the report."
+)
+
+
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default="default",
+    show_default=True,
+    help="A size of the work.",
+)
+time_limit_option = click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0.1),
+    help=f"Seconds that one execution may take; {DEFAULT_LIMIT_S:g} by default.",
 )
 
 

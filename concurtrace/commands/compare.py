@@ -10,7 +10,9 @@ from concurtrace.commands._options import (
     instrument_names,
     max_trace_size_option,
     parameters_given,
+    preset_option,
     quiet_option,
+    time_limit_option,
     unswept_parameter_options,
     with_option,
 )
@@ -19,7 +21,7 @@ from concurtrace.commands._report import write_comparison
 from concurtrace.comparing import Variation, reference_of
 from concurtrace.errors import RunFailedError, UsageError
 from concurtrace.launch import plan
-from concurtrace.launch.plan import DEFAULT_LIMIT_S, RunPlan
+from concurtrace.launch.plan import RunPlan
 from concurtrace.model.run import Target
 
 _INSTRUMENTS = "baseline,states,cores"
@@ -40,21 +42,11 @@ _INSTRUMENTS = "baseline,states,cores"
     metavar="N,N,…",
     help="Numbers of workers: with several, every mode is run with each of them.",
 )
-@click.option(
-    "--preset",
-    type=click.Choice(plan.PRESETS),
-    default="default",
-    show_default=True,
-    help="A size of the work.",
-)
+@preset_option
 @with_option(default=_INSTRUMENTS)
 @unswept_parameter_options
 @max_trace_size_option
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=0.1),
-    help=f"Seconds that one execution may take; {DEFAULT_LIMIT_S:g} by default.",
-)
+@time_limit_option
 @quiet_option
 def command(
     workload: str,
@@ -84,10 +76,11 @@ def command(
     targets, left_out = _targets(workload, modes, preset, parameters_given(given))
     variations = []
     for target in targets:
-        for many in _numbers(workers, target):
+        numbers = _numbers(workers, target)
+        for many in numbers:
             chosen = _with_workers(workload, preset, target, many)
             limit = time_limit or plan.default_limit_s(chosen)
-            swept = many if len(_numbers(workers, target)) > 1 else None
+            swept = many if len(numbers) > 1 else None
             variations.append(Variation(RunPlan(chosen, passes, None, options, limit), swept))
     folder = comparing.record_comparison(tuple(variations), repeat, left_out, progress(quiet=quiet))
     sys.exit(0 if write_comparison(folder, quiet=quiet).succeeded else 3)

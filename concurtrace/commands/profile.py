@@ -12,13 +12,15 @@ from concurtrace.commands._options import (
     max_trace_size_option,
     parameter_options,
     parameters_given,
+    preset_option,
     quiet_option,
+    time_limit_option,
     with_option,
 )
 from concurtrace.commands._progress import progress
 from concurtrace.commands._report import write_report
 from concurtrace.launch import plan
-from concurtrace.launch.plan import DEFAULT_LIMIT_S, RunPlan
+from concurtrace.launch.plan import RunPlan
 
 
 @click.command()
@@ -32,21 +34,11 @@ from concurtrace.launch.plan import DEFAULT_LIMIT_S, RunPlan
     show_default=True,
     help="Executions of the baseline.",
 )
-@click.option(
-    "--preset",
-    type=click.Choice(plan.PRESETS),
-    default="default",
-    show_default=True,
-    help="A size of the work.",
-)
+@preset_option
 @parameter_options
 @lines_option
 @max_trace_size_option
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=0.1),
-    help=f"Seconds that one execution may take; {DEFAULT_LIMIT_S:g} by default.",
-)
+@time_limit_option
 @quiet_option
 def command(
     workload: str,

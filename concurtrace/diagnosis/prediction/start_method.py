@@ -18,10 +18,9 @@ ASSUMPTIONS = (
 
 def predict_fork(case: Case) -> Prediction | None:
     """Predict spawned processes as forked ones; None where none was spawned."""
-    spawned = {row for row, one in enumerate(case.trace.processes) if one.started_by in ("spawn",)}
-    if not spawned:
+    main = {one.first for one in case.trace.processes if one.started_by == "spawn"}
+    if not main:
         return None
-    main = {one.first for row, one in enumerate(case.trace.processes) if row in spawned}
 
     def change(base: Replayed, saved: float) -> Changed:
         def steps(worker: Worker) -> tuple[Step, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from concurtrace.analysis.replay import HANDOVER_NS, START, Does, Program, Rules, Step
+from concurtrace.analysis.replay import HANDOVER_NS, START, Does, Program, Step
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
 from concurtrace.diagnosis.prediction.loops import is_loop
@@ -68,5 +68,5 @@ def _unlooped(base: Replayed, switches: float) -> Changed:
         steps.append(step)
         if step.does is Does.DELAY and step.object != START:
             steps.append(Step(Does.PYTHON, extra))
-    rules: Rules = base.rules
-    return Changed(replace(base.program, workers=(replace(loop, steps=tuple(steps)),)), rules)
+    workers = (replace(loop, steps=tuple(steps)),)
+    return Changed(replace(base.program, workers=workers), base.rules)

@@ -86,7 +86,15 @@ def test_nothing_is_said_without_the_reference() -> None:
 def test_trouble_is_named(status: PassStatus, verified: bool | None, expected: str | None) -> None:
     reason = None if status is PassStatus.OK else "the time limit passed"
     made = builders.one_pass("baseline", status=status, verified=verified, reason=reason)
-    assert trouble(made) == expected
+    assert trouble(made, interrupted=False) == expected
+
+
+def test_rounds_before_an_interruption_count() -> None:
+    reason = "the run was interrupted"
+    made = builders.one_pass("baseline", 10, 11, status=PassStatus.PARTIAL, reason=reason)
+    assert trouble(made, interrupted=True) is None
+    none = replace(made, executions=())
+    assert trouble(none, interrupted=True) == reason
 
 
 def test_a_prediction_stands_beside_what_was_measured() -> None:
