@@ -38,7 +38,7 @@ def command(run: str, format_name: str, output: Path | None, open_it: bool) -> N
     """
     folder = store.find(run)
     format_name = "html" if open_it else format_name
-    content = _render(folder, format_name)
+    content = render(folder, format_name)
     if output is None and (open_it or format_name == "html"):
         output = folder / HTML_NAME
     if output is None:
@@ -51,7 +51,8 @@ def command(run: str, format_name: str, output: Path | None, open_it: bool) -> N
         click.launch(output.resolve().as_uri())
 
 
-def _render(folder: Path, format_name: str) -> bytes:
+def render(folder: Path, format_name: str) -> bytes:
+    """Render a run, or a comparison of runs, in one format."""
     if is_comparison(folder):
         return comparing.render(comparing.load_comparison(folder), format_name)
     return api.render(api.load(folder), format_name)

@@ -140,3 +140,13 @@ def test_two_runs_of_a_comparison_differ_in_their_mode(folder: Path) -> None:
     whole = concurtrace(folder, "diff", str(inside.parent), runs[0])
     assert whole.returncode == 2
     assert "give two of them" in whole.stderr
+
+
+def test_budgets_of_a_comparison_are_checked(folder: Path) -> None:
+    compare(folder, "--modes", "threads,sequential", "--repeat", "1", "--with", "baseline")
+    kept = ("--max", "comparison.rounds=1", "--max-findings", "failed=0")
+    assert concurtrace(folder, "check", "last", *kept).returncode == 0
+    done = concurtrace(folder, "check", "last", "--min", "comparison.modes.threads.speedup=1e6")
+    assert done.returncode == 1
+    assert "over budget: comparison.modes.threads.speedup" in done.stdout
+    assert concurtrace(folder, "check", "last").returncode == 2
