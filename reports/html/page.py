@@ -34,6 +34,7 @@ from .sections import (
     states,
     tasks,
     timeline,
+    waiting,
 )
 from .sections import tables as other_tables
 
@@ -50,6 +51,7 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     tasks.build,
     gil.build,
     locks.build,
+    waiting.build,
     functions.build,
     flame.build,
     source.build,

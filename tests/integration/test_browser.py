@@ -61,7 +61,7 @@ def test_no_name_is_obeyed(browser: Browser, tmp_path: Path, kind: str) -> None:
     page.locator("#functions-thread").select_option(index=1)
     page.locator("#flame-tree").select_option("merged")
     page.locator("#flame-canvas").hover()
-    assert page.locator("script[type]").count() == 5
+    assert page.locator("script[type]").count() == 6
     assert page.locator("script:not([type])").count() == 2
     assert page.locator("main img").count() == 0
     # Nothing may stick out of the page: a long name is cut or wrapped.
@@ -105,6 +105,23 @@ def test_the_flame_graph_is_walked_by_keyboard(opened: Opened) -> None:
     said = opened.page.locator("#flame-said").inner_text()
     assert said == "all threads, 115 ms, 100 %"
     opened.is_quiet()
+
+
+def test_waits_have_a_flame_graph_of_their_own(opened: Opened) -> None:
+    canvas = opened.page.locator("#waiting-canvas")
+    canvas.focus()
+    told = opened.page.locator("#waiting-frame strong")
+    for key, name in [
+        ("ArrowDown", "waiting for a lock"),
+        ("ArrowDown", "fetch"),
+        ("ArrowUp", "waiting for a lock"),
+        ("ArrowRight", "sleeping"),
+    ]:
+        canvas.press(key)
+        assert told.inner_text() == name, key
+    assert opened.page.locator("#waiting-said").inner_text() == "sleeping, 30.0 ms, 30 %"
+    # The other one has not moved.
+    assert _frame(opened.page) == "all threads"
 
 
 def test_a_click_zooms_into_a_frame(opened: Opened) -> None:

@@ -1,4 +1,7 @@
-"""Flame graph: where the time of every thread went, from the call trees of the timeline."""
+"""Flame graph: where the time of every thread went, from the call trees of the timeline.
+
+The drawing is shared with the flame graph of waits: call trees come from either.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,12 +54,21 @@ class Row:
 
 @dataclass(frozen=True)
 class View:
-    """The frames with most own time as a table, and what the picture leaves out."""
+    """The frames with most own time as a table, what the picture leaves out, and its words.
+
+    ``prefix`` begins the ids of its elements; ``choice`` says what its trees are, ``counted`` what
+    is counted of a frame.
+    """
 
     unit: str
     rows: tuple[Row, ...]
     threads: tuple[str, ...]
     note: str
+    prefix: str
+    title: str
+    choice: str
+    counted: str
+    method: tuple[str, ...]
 
 
 def build(report: Report) -> Section:
@@ -68,24 +80,61 @@ def build(report: Report) -> Section:
             "flame", "Flame graph", absence=absence(report, "Call stacks were", "timeline")
         )
     trees.sort(key=_time_ns, reverse=True)
+    labels = thread_labels((tree.process, tree.thread) for tree in trees)
+    nodes = list(_walk(trees))
+    whole = sum(map(_time_ns, trees))
+    view, data = picture(report, trees, labels, _WORDS)
+    return Section("flame", "Flame graph", _answer(nodes, trees, whole), view, data={"flame": data})
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a flame graph is called, what its trees and counts are, and how it was measured."""
+
+    prefix: str
+    title: str
+    choice: str
+    counted: str
+    method: tuple[str, ...]
+
+
+_WORDS = Words(
+    "flame",
+    "Flame graph",
+    "Threads",
+    "Calls",
+    (
+        (
+            "Built from the exact calls of the timeline pass, not from samples. The width of a"
+            " frame is the time between its start and its end, waiting included; a frame stands"
+            " below its caller. Frames of one caller are ordered by length, not by time."
+        ),
+    ),
+)
+
+
+def picture(
+    report: Report, trees: list[CallTree], labels: tuple[str, ...], words: Words
+) -> tuple[View, dict[str, Any]]:
+    """Make the picture of some trees: what the template shows, and the data of the script."""
     nodes = list(_walk(trees))
     whole = sum(map(_time_ns, trees))
     kept = _longest(nodes)
     left_out = len(nodes) - len(kept)
     places = Places.of(report)
-    labels = thread_labels((tree.process, tree.thread) for tree in trees)
     note = f"{count_text(left_out)} shorter frames are left out: their time is their callers'."
-    return Section(
-        "flame",
-        "Flame graph",
-        _answer(nodes, trees, whole),
-        View(
-            *_table(nodes, labels, whole, places),
-            labels,
-            note if left_out else "",
-        ),
-        data={"flame": _data(nodes, kept, labels, places)},
+    view = View(
+        *_table(nodes, labels, whole, places),
+        labels,
+        note if left_out else "",
+        words.prefix,
+        words.title,
+        words.choice,
+        words.counted,
+        words.method,
     )
+    data = _data(nodes, kept, labels, places)
+    return view, {**data, "all": words.choice.lower(), "counted": words.counted.lower()}
 
 
 def _time_ns(tree: CallTree) -> int:

@@ -171,7 +171,8 @@ PLAIN = page_of(builders.hostile("plain")).shape()
 @pytest.mark.parametrize("kind", builders.HOSTILE)
 def test_names_arrive_in_the_data_as_they_are(kind: str) -> None:
     blocks = page_of(builders.hostile(builders.HOSTILE[kind])).blocks()
-    data = {"data-functions", "data-flame", "data-memory", "data-cores", "data-timeline"}
+    names = ("functions", "flame", "memory", "cores", "timeline", "waiting")
+    data = {f"data-{name}" for name in names}
     assert set(blocks) == data
     name = blocks["data-flame"]["functions"][0][0]
     start = builders.HOSTILE[kind][:3]

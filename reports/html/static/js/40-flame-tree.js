@@ -30,14 +30,14 @@ const Frames = (() => {
 
   /** @param {any} data @returns {Frame} */
   function beside(data) {
-    const root = frame({ name: "all threads" }, null);
+    const root = frame({ name: `all ${data.all}` }, null);
     for (let number = 0; number < data.trees.length; number++) root.total += thread(data, number, root).total;
     return root;
   }
 
   /** Add frames of the same function and callers up over all threads. @param {any} data @returns {Frame} */
   function merged(data) {
-    const root = frame({ name: "all threads, merged" }, null);
+    const root = frame({ name: `all ${data.all}, merged` }, null);
     const todo = /** @type {[Frame[], Frame][]} */ ([[data.trees.map((/** @type {unknown} */ _tree, /** @type {number} */ number) => thread(data, number, null)), root]]);
     while (todo.length) {
       const [sources, into] = /** @type {[Frame[], Frame]} */ (todo.pop());

@@ -1,16 +1,16 @@
-// The flame graph: an icicle on a canvas; width is time, callers stand above what they call.
+// The flame graphs, of calls and of waits: an icicle on a canvas; width is time, callers stand above what they call.
 "use strict";
-(() => {
-  const data = CT.data("flame");
+for (const prefix of ["flame", "waiting"]) (() => {
+  const data = CT.data(prefix);
   if (!data) return;
   const ROW = 20;
   const MOST_ROWS = 48;
   const CALLERS = 6;
   const CHAR = 7.3;
-  const canvas = /** @type {HTMLCanvasElement} */ (CT.find("flame-canvas"));
+  const canvas = /** @type {HTMLCanvasElement} */ (CT.find(`${prefix}-canvas`));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const choice = CT.find("flame-tree");
-  const search = CT.find("flame-find");
+  const choice = CT.find(`${prefix}-tree`);
+  const search = CT.find(`${prefix}-find`);
   let root = Frames.tree(data, choice.value);
   let zoomed = root;
   let selected = root;
@@ -95,13 +95,13 @@
     const line = (/** @type {string} */ name, /** @type {string} */ text) => CT.el("p", {}, CT.el("span", { class: "muted" }, `${name}: `), CT.el("bdi", {}, text));
     const share = (/** @type {number} */ ns) => root.total ? CT.share(ns / root.total) : "not known";
     const lines = [CT.el("p", {}, CT.el("strong", {}, CT.el("bdi", {}, frame.name)), " ", CT.el("span", { class: "muted" }, CT.el("bdi", {}, frame.place)))];
-    const per = frame.calls ? `, ${CT.count(frame.calls)} calls, ${CT.time(frame.total / frame.calls)} each` : "";
+    const per = frame.calls ? `, ${CT.count(frame.calls)} ${data.counted}, ${CT.time(frame.total / frame.calls)} each` : "";
     lines.push(line("time", `${CT.time(frame.total)} in all (${share(frame.total)} of ${root.name}), ${CT.time(frame.own)} of its own${per}`));
     const callers = Frames.callers(frame).map((/** @type {Frame} */ one) => one.name);
     lines.push(line("called by", callers.length ? callers.slice(-6).join(" > ") : "nothing: it is the outermost"));
     const top = [...frame.children].sort((a, b) => b.total - a.total).slice(0, 5);
     lines.push(line("calls", top.length ? top.map((one) => `${one.name} ${share(one.total)}`).join("; ") : "nothing that was kept"));
-    CT.find("flame-frame").replaceChildren(...lines);
+    CT.find(`${prefix}-frame`).replaceChildren(...lines);
   }
 
   /** @param {Frame} frame */
@@ -110,7 +110,7 @@
     if (!boxes.some((box) => box.frame === frame)) zoomed = frame.parent ?? frame;
     describe(frame);
     const share = root.total ? CT.share(frame.total / root.total) : "";
-    CT.find("flame-said").textContent = `${frame.name}, ${CT.time(frame.total)}, ${share}`;
+    CT.find(`${prefix}-said`).textContent = `${frame.name}, ${CT.time(frame.total)}, ${share}`;
     draw();
   }
 
@@ -151,7 +151,7 @@
   canvas.addEventListener("click", (event) => { const frame = under(event); if (frame) zoom(frame); });
   canvas.addEventListener("mousemove", (event) => describe(under(event) ?? selected));
   canvas.addEventListener("mouseleave", () => describe(selected));
-  CT.find("flame-reset").addEventListener("click", () => zoom(root));
+  CT.find(`${prefix}-reset`).addEventListener("click", () => zoom(root));
 
   /** Frame the matches and say how much time they take; a match below a match counts once. */
   function look() {
@@ -162,7 +162,7 @@
     const sum = outermost.reduce((total, frame) => total + frame.total, 0);
     const share = root.total ? CT.share(sum / root.total) : "";
     const nothing = `No frame contains “${wanted}”. ${CT.count(all.length)} were searched.`;
-    CT.find("flame-found").textContent = !wanted ? "" : found.size ? `${CT.count(found.size)} frames, ${share} of the time` : nothing;
+    CT.find(`${prefix}-found`).textContent = !wanted ? "" : found.size ? `${CT.count(found.size)} frames, ${share} of the time` : nothing;
     draw();
   }
   search.addEventListener("input", look);
