@@ -214,7 +214,7 @@ def start_library_threads(count: int) -> None:
     import ctypes
 
     maps = Path("/proc/self/maps").read_text().splitlines()
-    for path in sorted({line.split()[-1] for line in maps if "openblas" in line}):
+    for path in sorted({line[line.index("/") :] for line in maps if "openblas" in line}):
         library = ctypes.CDLL(path)
         for name in ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads"):
             if setter := getattr(library, name, None):

@@ -160,10 +160,10 @@ class Subscription:
     """
 
     def __init__(self, work: Work, scheduler: "SchedulerBase", end: Callable[[], None]) -> None:
-        self.rows: list[Row] = []
-        self.errors: list[Exception] = []
         from reactivex import operators as ops
 
+        self.rows: list[Row] = []
+        self.errors: list[Exception] = []
         rows = all_streams(work, scheduler).pipe(ops.finally_action(end))
         if work.fault == "no-on-error":
             rows.subscribe(on_next=self.rows.append)
