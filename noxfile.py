@@ -80,6 +80,13 @@ def overhead(session: nox.Session) -> None:
 
 
 @nox.session
+def tasks(session: nox.Session) -> None:
+    """Measure what recording tasks costs a step, beside other tools."""
+    session.install("-e", ".", "viztracer", "yappi", "scalene")
+    session.run("python", "-m", "benchmarks.tasks", *(session.posargs or ["--peers", "--large"]))
+
+
+@nox.session
 def predictions(session: nox.Session) -> None:
     """Put predictions to the test, each against a measured run of the changed program."""
     session.install("-e", ".")

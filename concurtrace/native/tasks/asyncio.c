@@ -14,8 +14,6 @@ _Thread_local struct iteration *tk_iteration;
 static struct tk_map ready;         /* handle -> struct tk_ready */
 static PyObject *text_fd, *text_fileno;
 
-/* ---- Handle._run ---- */
-
 static struct tk_ready ready_of(PyObject *handle)
 {
     struct tk_ready found = {.source = TK_FROM_UNKNOWN}, *known = tk_map_take(&ready, (uintptr_t)handle, 0);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define GROW_CHUNKS 16u
+#define LEAST_CHUNKS 7u             /* the header, and one of each kind that every recording has */
 
 struct tk_header *tk_head;
 uint64_t tk_generation;
@@ -80,7 +81,7 @@ bool tk_file_open(const char *path, const char *budget, uint64_t max_bytes)
     there = 0;
     mapped = (max_bytes / TK_CHUNK + GROW_CHUNKS) * TK_CHUNK;
     void *at = MAP_FAILED;
-    if (grow(file, GROW_CHUNKS))
+    if (grow(file, GROW_CHUNKS) || grow(file, LEAST_CHUNKS))
         at = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
     close(file);
     if (at == MAP_FAILED)

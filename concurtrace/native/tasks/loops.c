@@ -1,15 +1,15 @@
 /* asyncio's loops: iterations, and the time in the selector. */
 #include "asyncio.h"
 
-/* ---- BaseEventLoop._run_once and the selectors ---- */
-
 static PyObject *run_once(PyObject *self, PyObject *none)
 {
     (void)none;
     struct tk_loop *loop = tk_on() ? tk_loop_of(self, TK_ASYNCIO) : NULL;
     if (loop == NULL)
         return PyObject_CallOneArg(tk_original[TK_RUN_ONCE], self);
-    struct iteration here = {.outer = tk_iteration, .loop = loop, .inside = tk_current, .generation = tk_generation, .start_ns = tk_now()};
+    struct iteration here = {
+        .outer = tk_iteration, .loop = loop, .inside = tk_current, .generation = tk_generation, .start_ns = tk_now(),
+    };
     here.poll_start_ns = here.poll_end_ns = here.start_ns;
     loop->tid = tk_tid();
     loop->iterations++;

@@ -32,8 +32,10 @@ static PyObject *stop(PyObject *self, PyObject *none)
     (void)self;
     (void)none;
     tk_unhook();
-    if (tk_on())
+    if (tk_on()) {
         tk_jobs_clear(true);
+        tk_steps_finish();
+    }
     bool inherited = tk_head != NULL && !*tk_alive;
     tk_file_close(inherited);
     forget();

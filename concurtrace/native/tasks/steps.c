@@ -91,11 +91,24 @@ struct tk_loop *tk_loop_of(PyObject *loop, enum tk_flavour flavour)
 
 struct tk_live *tk_find(PyObject *task) { return tk_map_get(&tasks, (uintptr_t)task, 0); }
 
-static struct tk_task *new_slot(void)
+static struct tk_task *rest;        /* the group of those that found no room of their own */
+
+static struct tk_task *new_slot(bool *outside)
 {
+    if (rest == NULL) {
+        rest = tk_add(TK_TASKS, sizeof *rest);
+        if (rest != NULL) {
+            rest->flags = TK_T_GROUP;
+            rest->created_ns = rest->since_ns = tk_now();
+        }
+    }
     if (free_count)
         return memset(free_slots[--free_count], 0, sizeof(struct tk_task));
-    return tk_add(TK_TASKS, sizeof(struct tk_task));
+    struct tk_task *slot = tk_add(TK_TASKS, sizeof *slot);
+    if (slot != NULL || rest == NULL)
+        return slot;
+    *outside = true;
+    return calloc(1, sizeof *slot);
 }
 
 /* Find a task, or take note of it: it has just been made by the step that runs in this thread. */
@@ -107,7 +120,8 @@ struct tk_live *tk_live_made(PyObject *task, struct tk_loop *loop, PyCodeObject 
     if (TK_LIKELY(*found != NULL))
         return *found;
     struct tk_live *live = calloc(1, sizeof *live);
-    struct tk_task *slot = live != NULL ? new_slot() : NULL;
+    bool outside = false;
+    struct tk_task *slot = live != NULL ? new_slot(&outside) : NULL;
     if (slot == NULL) {
         tk_head->tasks_unseen++;
         free(live);
@@ -115,6 +129,7 @@ struct tk_live *tk_live_made(PyObject *task, struct tk_loop *loop, PyCodeObject 
         return NULL;
     }
     *found = live;
+    live->outside = outside;
     live->slot = slot;
     live->loop = loop;
     live->object = task;
@@ -148,20 +163,8 @@ static void free_slot(struct tk_task *slot)
     free_slots[free_count++] = slot;
 }
 
-/* Add an ended task to its group, so that its slot can be used again. */
-static void into_group(struct tk_task *slot)
+static void add_up(struct tk_task *group, const struct tk_task *slot)
 {
-    void **found = tk_map_at(&groups, slot->code, slot->made_at);
-    if (found == NULL)
-        return;
-    tk_head->tasks_grouped++;
-    struct tk_task *group = *found;
-    if (group == NULL) {        /* the first of a group becomes it */
-        *found = slot;
-        slot->flags |= TK_T_GROUP;
-        __atomic_store_n(&slot->serial, 0, __ATOMIC_RELEASE);
-        return;
-    }
     group->count += slot->count;
     group->steps += slot->steps;
     group->running_ns += slot->running_ns;
@@ -177,6 +180,23 @@ static void into_group(struct tk_task *slot)
         group->longest_ready_ns = slot->longest_ready_ns;
     if (slot->since_ns > group->since_ns)
         group->since_ns = slot->since_ns;
+}
+
+/* Add an ended task to its group, so that its slot can be used again. */
+static void into_group(struct tk_task *slot)
+{
+    void **found = tk_map_at(&groups, slot->code, slot->made_at);
+    if (found == NULL)
+        return;
+    tk_head->tasks_grouped++;
+    struct tk_task *group = *found;
+    if (group == NULL) {        /* the first of a group becomes it */
+        *found = slot;
+        slot->flags |= TK_T_GROUP;
+        __atomic_store_n(&slot->serial, 0, __ATOMIC_RELEASE);
+        return;
+    }
+    add_up(group, slot);
     free_slot(slot);
 }
 
@@ -185,7 +205,11 @@ void tk_forget(PyObject *task)
     struct tk_live *live = tk_map_take(&tasks, (uintptr_t)task, 0);
     if (live == NULL)
         return;
-    if (pressure && live->slot->kept == 0 && live->slot->outcome == TK_OK && !(live->slot->flags & TK_T_SHUTDOWN))
+    if (live->outside) {
+        add_up(rest, live->slot);
+        tk_head->tasks_grouped++;
+        free(live->slot);
+    } else if (pressure && live->slot->kept == 0 && live->slot->outcome == TK_OK && !(live->slot->flags & TK_T_SHUTDOWN))
         into_group(live->slot);
     free(live);
 }
@@ -390,12 +414,28 @@ void tk_fault(enum tk_fault_kind kind, uint32_t task, uint32_t text, uint32_t st
     tk_publish(TK_FAULTS, sizeof *fault);
 }
 
+/* Before the file is closed: tasks that found no room in it are told as one. */
+void tk_steps_finish(void)
+{
+    for (size_t at = 0; at < tasks.size; at++) {
+        struct tk_live *live = tasks.rows[at].value;
+        if ((uintptr_t)live > 1 && live->outside)
+            add_up(rest, live->slot);
+    }
+}
+
 void tk_steps_clear(void)
 {
-    for (size_t at = 0; at < tasks.size; at++)
-        if ((uintptr_t)tasks.rows[at].value > 1)
-            free(tasks.rows[at].value);
+    for (size_t at = 0; at < tasks.size; at++) {
+        struct tk_live *live = tasks.rows[at].value;
+        if ((uintptr_t)live <= 1)
+            continue;
+        if (live->outside)
+            free(live->slot);
+        free(live);
+    }
     tk_map_clear(&tasks);
+    rest = NULL;
     tk_map_clear(&groups);
     tk_map_clear(&sites);
     tk_map_clear(&loops);

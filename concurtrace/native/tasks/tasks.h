@@ -78,6 +78,7 @@ struct tk_live {                /* a task that is known, beside its slot in the 
     struct tk_loop *loop;
     void *object;
     uint8_t waits_flags;        /* TK_P_*: how it waits */
+    bool outside;               /* there was no room for its slot in the file */
 };
 
 struct tk_current {             /* a step that runs, in the C stack of who runs it */
@@ -103,6 +104,7 @@ void tk_step_end(struct tk_current *here, enum tk_outcome outcome);
 void tk_step_awaits(struct tk_live *live, uint32_t stack, uint32_t on, uint8_t flags);
 void tk_lag(struct tk_loop *loop, uint64_t ns);
 unsigned tk_bucket(uint64_t ns);
+void tk_steps_finish(void);
 void tk_steps_clear(void);
 void tk_fault(enum tk_fault_kind kind, uint32_t task, uint32_t text, uint32_t stack);
 void tk_loop_closed(PyObject *loop);
