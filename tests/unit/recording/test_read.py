@@ -358,19 +358,6 @@ def test_gil_figures_come_with_whom_was_waited_for(tmp_path: Path) -> None:
     ]
 
 
-def test_what_the_recorder_gave_up_is_a_loss(tmp_path: Path) -> None:
-    flags = layout.H_NO_STACKS | layout.H_BUDGET_USED
-    made = ProcessFile(10, flags=flags, lost_threads=4, now_min_span_ns=64_000, min_span_ns=1000)
-    made.thread(10).span(writer.RUNNING, MS).end().write(tmp_path)
-    trace = read_trace(tmp_path)
-    assert [loss.what for loss in trace.losses] == [
-        "Python stacks of process 10",
-        "single spans of process 10",
-        "4 threads of process 10",
-    ]
-    assert trace.min_span_ns == (1000, 64_000)
-
-
 def test_the_order_of_locks_is_told_in_rows_of_the_whole_trace(tmp_path: Path) -> None:
     first = ProcessFile(10, lost_orders=7).thread(10).span(writer.RUNNING, MS).end()
     first.thing(1, 1, 77).write(tmp_path)
@@ -388,33 +375,6 @@ def test_the_order_of_locks_is_told_in_rows_of_the_whole_trace(tmp_path: Path) -
     assert [one.line for one in trace.stacks.frames(nested.stack)] == [3]
     assert trace.objects[row[78]].handed == 2
     assert [loss.what for loss in trace.losses] == ["the order of locks in 7 cases in process 10"]
-
-
-def test_sums_are_exact_beyond_a_hundred_days(tmp_path: Path) -> None:
-    # A span that was open when its process ended, as damage makes them.
-    long_ns = (1 << 54) + 3
-    made = ProcessFile(10, end_ns=writer.START_NS + long_ns + 1)
-    made.thread(10, state=writer.SLEEP).span(writer.SLEEP, 1).write(tmp_path)
-    trace = read_trace(tmp_path)
-    check(trace)
-    assert trace.threads[0].totals[State.SLEEP].ns == long_ns + 1
-
-
-def test_threads_without_a_slot_are_a_sum_and_no_thread(tmp_path: Path) -> None:
-    made = ProcessFile(10, lost_threads=3)
-    made.thread(10).span(writer.RUNNING, MS).end()
-    made.thread(0, flags=layout.T_USED | layout.T_REST)
-    made.folded(writer.RUNNING, 5 * MS).folded(writer.GIL_WAIT, 7 * MS, told=False)
-    made.write(tmp_path)
-    trace = read_trace(tmp_path)
-    check(trace)
-    assert [one.tid for one in trace.threads] == [10]
-    (loss,) = trace.losses
-    assert loss.what == "3 threads of process 10"
-    assert loss.reason == (
-        "the file had no room for each;"
-        " those that ended were, together: RUNNING 5.00 ms, GIL_WAIT 7.00 ms"
-    )
 
 
 def test_a_short_wait_for_a_thread_to_end_is_told_by_its_lock(tmp_path: Path) -> None:
