@@ -44,6 +44,7 @@ from concurtrace.model.run import (
     Value,
 )
 from concurtrace.model.states import Reason
+from tests.builders_tasks import tasks_report
 from tests.builders_trace import trace
 
 MS = 1_000_000
@@ -348,7 +349,7 @@ def everything(name: str = "fetch", file: str = FILE, thread: str = "Worker-1") 
     )
     passes = (
         one_pass("baseline", 100, 110, 105),
-        one_pass("light", 106, overhead=1.01, instruments=("cores", "states")),
+        one_pass("light", 106, overhead=1.01, instruments=("cores", "states", "tasks")),
         one_pass("functions", 190, overhead=1.81),
         one_pass("lines", 400, overhead=3.81),
         one_pass("memory", 500, overhead=4.76),
@@ -357,7 +358,8 @@ def everything(name: str = "fetch", file: str = FILE, thread: str = "Worker-1") 
     artifact = Artifact(
         "timeline (viztracer)", "derived/trace.json", 123_456, "vizviewer trace.json"
     )
-    return with_states(report(*passes, recording=recording, artifacts=(artifact,)))
+    made = with_states(report(*passes, recording=recording, artifacts=(artifact,)))
+    return replace(made, tasks=tasks_report(name, file, thread))
 
 
 HOSTILE = {
