@@ -33,6 +33,17 @@ def stack(states: Mapping[State, int], *, gil: bool) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def row(lane: tuple[tuple[State, int], ...], *, gil: bool) -> tuple[Part, ...]:
+    """Lay states side by side in the order in which they happened."""
+    whole, before, parts = sum(length for _, length in lane), 0, []
+    for state, length in lane:
+        left, right = (round(WIDTH * at / whole) for at in (before, before + length))
+        before += length
+        if right > left:
+            parts.append(_part(words_of(state, gil=gil), left, right, HEIGHT))
+    return tuple(parts)
+
+
 def swatch(words: Words) -> Part:
     """Draw a state's colour and pattern for a legend, in a box of 20 by 20."""
     return _part(words, 0, _SWATCH, _SWATCH)

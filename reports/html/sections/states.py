@@ -97,6 +97,15 @@ def whole_bar(report: Report) -> Bar | None:
     return _bar(row, _columns(all_states(states)), scale, gil=report.environment.gil)
 
 
+def bars(report: Report) -> tuple[Bar, ...]:
+    """Make the bar of every thread that is told."""
+    states = report.states
+    rows = thread_rows(states, SHOWN) if states is not None else ()
+    scale = Scale.for_times(row.lifetime_ns for row in rows)
+    shown = _columns(all_states(states)) if states is not None else []
+    return tuple(_bar(row, shown, scale, gil=report.environment.gil) for row in rows)
+
+
 def build(report: Report) -> Section:
     """Show the states."""
     states = report.states

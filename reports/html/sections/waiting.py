@@ -10,13 +10,14 @@ from concurtrace.model.states import STATES, Reason, State
 from concurtrace.model.trace import Trace
 from concurtrace.units import share_text, time_text
 
+from ..._places import BUILTIN_FILE
 from ..._states import words_of
 from ..._words import absence
 from ..section import Section
 from .flame import Words, picture
 
 _AT_WORK = (State.RUNNING, State.RUNNING_NOGIL)
-_NOWHERE = Function("", 0, "no stack was taken")
+_NOWHERE = Function(BUILTIN_FILE, 0, "no stack was taken")
 _WORDS = Words(
     "waiting",
     "Flame graph of waits",
