@@ -98,24 +98,39 @@ def _others(trace: Trace, cores: float) -> float:
 def _without_gil(trace: Trace) -> NDArray[np.bool_]:
     """Select waits for a core that keep nobody else: without the GIL where there is one."""
     spans = trace.spans
-    ready = spans.in_state(State.RUNNABLE)
+    ready = spans.in_state(State.RUNNABLE, State.STARTING)
     return ready & ((spans.flags & SpanFlag.GIL_HELD) == 0) if trace.gil else ready & False
 
 
 def _kept_by_others(trace: Trace, cores: float) -> dict[int, int]:
     """Measure how long waits for a core without the GIL lasted while the target left one free.
 
-    Others had it. Where the thread went on to wait for the GIL, it lost nothing by it.
+    Others had it. Where the thread went on to wait for the GIL, it lost nothing by it as long as
+    another thread had that.
     """
     spans, rows = trace.spans, trace.span_threads
     alone = _without_gil(trace)
-    then = np.zeros(len(spans), bool)
-    then[:-1] = spans.in_state(State.GIL_WAIT, State.RUNNABLE)[1:] & (rows[1:] == rows[:-1])
-    found = np.flatnonzero(alone & ~then)
-    start, end = spans.start_ns[found], spans.end_ns[found]
+    asks = np.zeros(len(spans), bool)
+    asks[:-1] = spans.in_state(State.GIL_WAIT, State.RUNNABLE)[1:] & (rows[1:] == rows[:-1])
+    found: dict[int, int] = {}
     working = Steps.during(trace, spans.in_state(*WORKING))
-    free = sum(working.inside(many, start, end) for many in range(max(1, int(cores))))
-    return dict(zip(found.tolist(), np.asarray(free, np.int64).tolist(), strict=True))
+    _measure(found, trace, working, np.flatnonzero(alone & ~asks), max(1, int(cores)))
+    held = (spans.flags & SpanFlag.GIL_HELD) != 0
+    for process in trace.processes:
+        mine = (rows >= process.first) & (rows < process.last)
+        if (alone & asks & mine).any():
+            holding = Steps.during(trace, held & mine)
+            _measure(found, trace, holding, np.flatnonzero(alone & asks & mine), 1)
+    return found
+
+
+def _measure(
+    found: dict[int, int], trace: Trace, others: Steps, waits: NDArray[np.intp], below: int
+) -> None:
+    """Measure how much of some waits passed while there were fewer of the others."""
+    start, end = trace.spans.start_ns[waits], trace.spans.end_ns[waits]
+    free = sum(others.inside(many, start, end) for many in range(below))
+    found.update(zip(waits.tolist(), np.asarray(free, np.int64).tolist(), strict=True))
 
 
 class _Edges:
@@ -139,13 +154,21 @@ class _Edges:
             creator = _creator(trace, row)
             if creator is not None and thread.lifetime_ns > 0 and thread.start_ns > trace.start_ns:
                 self.starts[row] = edge = len(spans) + row
-                self.signals[creator].append(_Point(thread.start_ns, edge))
+                self.signals[creator].append(_Point(_begun_ns(trace, thread), edge))
         for points in self.signals.values():
             points.sort(key=lambda one: one.at_ns)
 
     def object_of(self, edge: int) -> int:
         """Return what an edge is about: a row of ``Trace.objects``, or START."""
         return START if edge >= len(self._objects) else int(self._objects[edge])
+
+
+def _begun_ns(trace: Trace, thread: Thread) -> int:
+    """Return when a thread was called into being; the first of a process comes up with it."""
+    process = trace.processes[thread.process]
+    if not thread.is_main or process.start_ns <= trace.start_ns:
+        return thread.start_ns
+    return min(thread.start_ns, process.start_ns)
 
 
 def _creator(trace: Trace, row: int) -> int | None:
@@ -171,6 +194,7 @@ class _Steps:
         thread, spans = self._thread, self._trace.spans_of(self._thread)
         if self._row in self._edges.starts:
             self._add(Step(Does.WAIT, edge=self._edges.starts[self._row], object=START))
+            self._sleep(thread.start_ns - _begun_ns(self._trace, thread))
         elif thread.start_ns > self._trace.start_ns:
             self._add(Step(Does.DELAY, thread.start_ns - self._trace.start_ns))
         now = thread.start_ns
@@ -187,8 +211,17 @@ class _Steps:
             self._span(span, start, end, STATES[code], thing)
             now = end
         self._gap(now, thread.end_ns)
+        self._signal_until(thread.end_ns + 1)
+        process = self._trace.processes[thread.process]
+        if thread.is_main and self._signalled < len(self._signals):
+            # Who waits for a process waits for its very end.
+            self._sleep(min(process.end_ns, self._signals[-1].at_ns) - thread.end_ns)
         self._signal_until(None)
         return tuple(self._made)
+
+    def _sleep(self, ns: int) -> None:
+        if ns > 0:
+            self._add(Step(Does.DELAY, ns))
 
     def _span(self, span: int, start: int, end: int, state: State, thing: int) -> None:
         self._signal_until(start)
@@ -201,7 +234,7 @@ class _Steps:
         if edge is not None:
             # Who it wakes up it has woken before it fell asleep itself.
             self._signal_until(end)
-            self._add(Step(Does.WAIT, edge=edge, object=thing))
+            self._add(Step(Does.WAIT, end - self._trace.start_ns, edge, thing))
             return
         does = _DOES[state]
         if state is State.RUNNING_NOGIL and end - start < _BRIEF_NS:

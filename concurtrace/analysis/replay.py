@@ -36,7 +36,11 @@ class Does(Enum):
 
 
 class Step(NamedTuple):
-    """One step: ``ns`` of it, the ``edge`` that it waits for or signals, and what for."""
+    """One step: ``ns`` of it, the ``edge`` that it waits for or signals, and what for.
+
+    Of a wait, ``ns`` is when it ended in the recording, counted from the start; 0 if it is not in
+    there.
+    """
 
     does: Does
     ns: int = 0
@@ -136,9 +140,32 @@ class _Replay:
             self._go(worker)
         last, last_steps = self._program.last, len(self._program.workers[self._program.last].steps)
         while self._at[last] < last_steps:
-            if not self._next():
+            if not self._next() and not self._break_circle():
                 return None
         return self._now
+
+    def _break_circle(self) -> bool:
+        """Let go on whom the recording let go on first; False where no signal is ever to come.
+
+        Two that wait for each other are a matter of moments that were recorded as one.
+        """
+        workers = self._program.workers
+        coming = {
+            step.edge
+            for one, at in zip(workers, self._at, strict=True)
+            for step in one.steps[at:]
+            if step.does is Does.SIGNAL
+        }
+        stuck = [
+            (workers[waiting].steps[self._at[waiting]].ns or FOREVER, edge)
+            for edge, many in self._waiting.items()
+            if edge in coming
+            for waiting in many
+        ]
+        if not stuck:
+            return False
+        self._fire(min(stuck)[1])
+        return True
 
     def _next(self) -> bool:
         """Pass to the next thing that happens; False where nothing will."""

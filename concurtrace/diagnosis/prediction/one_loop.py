@@ -22,8 +22,8 @@ ASSUMPTIONS = (
 def predict_one_loop(case: Case) -> Prediction | None:
     """Predict the threads of one process as tasks; None where there are none."""
     processes = {one.process for one in case.workers}
-    shared = len(case.trace.threads) > 1 and len(processes) == 1 and case.trace.gil
-    if not shared or is_loop(case):
+    shared = len(case.trace.threads) > 1 and len(processes) == len(case.trace.processes) == 1
+    if not shared or not case.trace.gil or is_loop(case):
         return None
     return predict(case.replayed, "async", _change, DEARER, ASSUMPTIONS)
 

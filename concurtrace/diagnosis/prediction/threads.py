@@ -45,8 +45,21 @@ def predict_threads(case: Case) -> Prediction | None:
 
 def _merged(base: Replayed, dearer: float) -> Changed:
     home = base.program.workers[base.program.last].process
-    workers = tuple(replace(one, process=home) for one in base.program.workers)
+    workers = tuple(
+        replace(one, process=home, steps=_at_once(one.steps)) for one in base.program.workers
+    )
     return Changed(_dearer(replace(base.program, workers=workers), dearer), base.rules)
+
+
+def _at_once(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Leave out what a process takes to come up: a thread is there at once."""
+    comes_up = (
+        len(steps) > 1
+        and steps[0].does is Does.WAIT
+        and steps[0].object == START
+        and steps[1].does is Does.DELAY
+    )
+    return (steps[0], *steps[2:]) if comes_up else steps
 
 
 def _dearer(program: Program, by: float) -> Program:

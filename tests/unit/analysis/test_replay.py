@@ -106,3 +106,10 @@ def test_waits_for_others_last_until_those_have_come_there() -> None:
         Does.PYTHON,
         Does.SIGNAL,
     ]
+
+
+def test_two_that_wait_for_each_other_go_on_in_the_order_of_the_recording() -> None:
+    """Moments that were recorded as one make circles that the program did not have."""
+    first = Worker(0, 0, (Step(Does.WAIT, 5, edge=1), computes(3), Step(Does.SIGNAL, edge=2)))
+    second = Worker(1, 1, (Step(Does.WAIT, 6, edge=2), computes(4), Step(Does.SIGNAL, edge=1)))
+    assert ms(replay(together(first, second), TWO)) == pytest.approx(7)
