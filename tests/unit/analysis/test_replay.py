@@ -1,5 +1,8 @@
 """Replays of programs whose length anyone can work out by hand."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from concurtrace.analysis.program import program
@@ -113,3 +116,17 @@ def test_two_that_wait_for_each_other_go_on_in_the_order_of_the_recording() -> N
     first = Worker(0, 0, (Step(Does.WAIT, 5, edge=1), computes(3), Step(Does.SIGNAL, edge=2)))
     second = Worker(1, 1, (Step(Does.WAIT, 6, edge=2), computes(4), Step(Does.SIGNAL, edge=1)))
     assert ms(replay(together(first, second), TWO)) == pytest.approx(7)
+
+
+def test_a_process_takes_its_time_to_come_up_and_to_end() -> None:
+    """Its parent waits for its very end; the child's thread covers less."""
+    made = trace().process("Main", started_by="main").thread("MainThread").running(10)
+    made.waits_child(50).running(1).process("Worker", parent=0)
+    built = made.thread("MainThread", start=20).running(20).build()
+    parent, child = built.processes
+    child = replace(child, start_ns=built.start_ns + 10 * MS, end_ns=built.start_ns + 60 * MS)
+    waker = np.array([0, child.pid, 0, 0], np.uint32)
+    built = replace(built, processes=(parent, child), spans=replace(built.spans, waker=waker))
+    found = replay_unchanged(built, 2, 5 * MS)
+    assert found is not None
+    assert ms(found.took_ns) == pytest.approx(61)
