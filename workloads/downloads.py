@@ -122,11 +122,14 @@ def site_of(work: Work) -> Work:
 
 @WORKLOAD.service
 def server(work: Work) -> Iterator[Mapping[str, str]]:
-    """Serve the files while they are downloaded."""
+    """Serve the files while they are downloaded, and remove what came of it, even of a hang."""
     from ._site import served
 
-    with served(site_of(work)) as address:
-        yield {"site": address}
+    with (
+        served(site_of(work)) as address,
+        tempfile.TemporaryDirectory(prefix="concurtrace-downloads-") as folder,
+    ):
+        yield {"site": address, "folder": folder}
 
 
 def name_of(index: int) -> str:
@@ -145,7 +148,7 @@ class Folder:
         self.stalled = self.names[-1] if work.fault == "no-timeout" else None
         if self.stalled:
             self.timeout_s = None
-        self.path = Path(tempfile.mkdtemp(prefix="concurtrace-downloads-"))
+        self.path = Path(tempfile.mkdtemp(dir=work.services["folder"]))
 
     def url(self, name: str) -> str:
         """Return where a file is."""

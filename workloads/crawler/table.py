@@ -4,7 +4,6 @@ import csv
 import io
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,16 +15,14 @@ HEADER = ("path", "status", "title", "length", "words", "links")
 
 
 class Table:
-    """A CSV file in a temporary directory, which is removed with it.
+    """A CSV file without a name: nothing of it is left, however the program ends.
 
     Rows come in the order in which pages are done, so the order differs from run to run. Writing
     a row takes several steps: threads that share a table need a lock around ``write``.
     """
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="concurtrace-crawler-")
-        self.path = Path(self._folder.name) / "pages.csv"
-        self._file = self.path.open("w", newline="", encoding="utf-8")
+        self._file = tempfile.TemporaryFile("w+", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)
         return self
@@ -37,7 +34,6 @@ class Table:
         _traceback: TracebackType | None,
     ) -> None:
         self._file.close()
-        self._folder.cleanup()
 
     def write(self, page: Page) -> None:
         """Append the row of a page."""
@@ -53,11 +49,10 @@ class Table:
         self._file.write(row[len(row) // 2 :])
 
     def read_back(self) -> list[Record]:
-        """Close the file and read its rows, so that what is checked is what was written."""
-        self._file.close()
-        with self.path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            return [tuple(_value(row[name]) for name in HEADER) for row in rows]
+        """Read the rows from the file, so that what is checked is what was written."""
+        self._file.seek(0)
+        rows = csv.DictReader(self._file)
+        return [tuple(_value(row[name]) for name in HEADER) for row in rows]
 
 
 def _row(page: Page) -> tuple[Value, ...]:
