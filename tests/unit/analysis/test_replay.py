@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from concurtrace.analysis.program import program
 from concurtrace.analysis.replay import FOREVER, Does, Program, Rules, Step, Worker, replay
@@ -130,3 +132,30 @@ def test_a_process_takes_its_time_to_come_up_and_to_end() -> None:
     found = replay_unchanged(built, 2, 5 * MS)
     assert found is not None
     assert ms(found.took_ns) == pytest.approx(61)
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        st.sampled_from((Does.PYTHON, Does.NATIVE, Does.DELAY, Does.KEEPS_GIL)),
+        st.integers(0, 30 * MS),
+    ),
+    max_size=8,
+).map(tuple)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=1, max_size=5), st.integers(1, 4))
+def test_no_program_is_faster_than_its_work_or_slower_than_one_step_at_a_time(
+    given_workers: list[tuple[int, tuple[Step, ...]]], cores: int
+) -> None:
+    """Work and span bound every schedule (Graham 1966), with every turn at a GIL paid for."""
+    made = [Worker(row, process, steps) for row, (process, steps) in enumerate(given_workers)]
+    took = replay(together(*made), Rules(cores, handover_ns=0))
+    lengths = [sum(step.ns for step in one.steps) for one in made]
+    computing = sum(
+        step.ns for one in made for step in one.steps if step.does in (Does.PYTHON, Does.NATIVE)
+    )
+    assert took is not None
+    assert took >= max(*lengths, computing / cores, 0) - 1
+    assert took <= sum(lengths) + 1
