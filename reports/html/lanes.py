@@ -38,6 +38,10 @@ class Extra(IntEnum):
     CORE_BUSY = len(STATES) + 4
     CORE_OTHER = len(STATES) + 5
     NOT_KNOWN = len(STATES) + 6
+    TASK_RUNNING = len(STATES) + 7
+    TASK_READY = len(STATES) + 8
+    TASK_CREATED = len(STATES) + 9
+    TASK_AWAITING = len(STATES) + 10
 
 
 class LaneKind(Enum):
@@ -48,6 +52,7 @@ class LaneKind(Enum):
     PROGRAM = "program"
     PATH = "path"
     CORE = "core"
+    TASK = "task"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +76,7 @@ class Intervals:
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """A row of the timeline; ``row`` is that of its thread or process in the trace, or a core."""
+    """A row of the timeline; ``row`` is that of its thread, process or task, or a core."""
 
     kind: LaneKind
     process: int
@@ -173,7 +178,7 @@ def _thread(trace: Trace, row: int, tick: int, who: Numbers, threshold: int) -> 
     kinds = spans.state.astype(np.int64) * REASONS + spans.reason
     columns = (kinds, spans.stack.astype(np.int64), ended_by, spans.object.astype(np.int64))
     first, last = (_ticks(trace, one, tick) for one in (thread.start_ns, thread.end_ns))
-    intervals = _fill(
+    intervals = fill(
         (spans.start_ns - trace.start_ns) // tick,
         (spans.end_ns - trace.start_ns) // tick,
         columns,
@@ -188,7 +193,7 @@ def _gap_kind(thread: Thread, threshold: int) -> int:
     return (Extra.FOLDED if folded else State.UNKNOWN.code) * REASONS
 
 
-def _fill(
+def fill(
     starts: Times, ends: Times, columns: tuple[Numbers, ...], life: tuple[int, int], gap: int
 ) -> Intervals:
     """Put intervals end to end over a life, with one of kind ``gap`` wherever nothing is."""
@@ -220,7 +225,7 @@ def _gil(trace: Trace, row: int, process: Process, tick: int, numbers: Numbers) 
     kinds = np.full(len(starts), int(Extra.GIL_HELD) * REASONS, np.int64)
     none = np.zeros(len(starts), np.int64)
     life = (_ticks(trace, process.start_ns, tick), _ticks(trace, process.end_ns, tick))
-    intervals = _fill(
+    intervals = fill(
         (starts - trace.start_ns) // tick,
         (ends - trace.start_ns) // tick,
         (kinds, none, numbers[holders] + 1, none),
@@ -278,7 +283,7 @@ def _path(trace: Trace, path: PathPieces, tick: int, numbers: Numbers, threshold
     first, last = (_ticks(trace, int(one), tick) for one in (path.start_ns[0], path.end_ns[-1]))
     begins, finishes = (start - trace.start_ns) // tick, (end - trace.start_ns) // tick
     gap = (Extra.FOLDED if threshold else Extra.NOT_KNOWN) * REASONS
-    return Lane(LaneKind.PATH, 0, 0, first, _fill(begins, finishes, columns, (first, last), gap))
+    return Lane(LaneKind.PATH, 0, 0, first, fill(begins, finishes, columns, (first, last), gap))
 
 
 def _cores(trace: Trace, tick: int, numbers: Numbers) -> Iterator[Lane]:
@@ -296,7 +301,7 @@ def _cores(trace: Trace, tick: int, numbers: Numbers) -> Iterator[Lane]:
         kinds = np.repeat([int(Extra.CORE_BUSY), int(Extra.NOT_KNOWN)], [len(on), len(gaps)])
         who = np.concatenate((np.where(rows >= 0, numbers[rows] + 1, 0), np.zeros(len(gaps))))
         none = np.zeros(len(starts), np.int64)
-        intervals = _fill(
+        intervals = fill(
             (starts[order] - trace.start_ns) // tick,
             (ends[order] - trace.start_ns) // tick,
             (kinds[order] * REASONS, none, who[order].astype(np.int64), none),

@@ -2,6 +2,7 @@
 
 from concurtrace.model.report import Report
 from concurtrace.model.states import REASONS
+from concurtrace.model.tasks import TaskTrace
 from concurtrace.model.trace import Frame, Trace, WaitObject
 
 from .._places import Origin, Places
@@ -23,6 +24,10 @@ EXTRAS = {
         "solid",
         "no thread of the target was on it",
     ),
+    Extra.TASK_RUNNING: ("task running", "running", "solid", "the loop ran a step of it"),
+    Extra.TASK_READY: ("task ready, loop busy", "gil", "slash", "it could go on, another ran"),
+    Extra.TASK_CREATED: ("task made", "starting", "bars", "its first step was pending"),
+    Extra.TASK_AWAITING: ("task awaiting", "io", "solid", "it waited for something"),
     Extra.NOT_KNOWN: ("not recorded", "unknown", "dots", "nothing was recorded of it"),
 }
 
@@ -41,6 +46,9 @@ def lane_names(report: Report, layout: Layout) -> list[tuple[str, str]]:
         return []
     found = []
     for lane in layout.lanes:
+        if lane.kind is LaneKind.TASK and report.recording.tasks is not None:
+            found.append(("Tasks", _task_name(report.recording.tasks, lane.row)))
+            continue
         if lane.kind in _OF_THE_RUN:
             group, name = _OF_THE_RUN[lane.kind]
             found.append((group, name.format(lane.row)))
@@ -54,6 +62,12 @@ def lane_names(report: Report, layout: Layout) -> list[tuple[str, str]]:
             name = "no Python"
         found.append((process_name(process), name))
     return found
+
+
+def _task_name(tasks: TaskTrace, row: int) -> str:
+    """Name a task: its coroutine, and its own name."""
+    coroutine = tasks.stacks.functions[int(tasks.tasks.code[row])].name
+    return shorten(" ".join(part for part in (coroutine, tasks.names[row]) if part), _TEXT)
 
 
 def reason_word(code: int) -> str:
@@ -85,5 +99,6 @@ def object_text(trace: Trace, one: WaitObject, places: Places) -> str:
 def lane_text(names: list[tuple[str, str]], lane: int) -> str:
     """Name a lane, with its process where there are several."""
     group, name = names[lane]
-    alone = len({one for one, _ in names} - {one for one, _ in _OF_THE_RUN.values()}) == 1
+    others = {"Tasks", *(one for one, _ in _OF_THE_RUN.values())}
+    alone = len({one for one, _ in names} - others) == 1
     return name if alone else f"{name} in {group}"

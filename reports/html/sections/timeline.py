@@ -28,6 +28,7 @@ from ..naming import (
 from ..pack import pack
 from ..section import Section
 from ..strip import strip
+from ..task_lanes import task_lanes
 
 _EACH = 10
 _MARKED = 20
@@ -72,6 +73,9 @@ def build(report: Report) -> Section:
         missing = absence(report, "What threads did when was", "states")
         return Section("timeline", "Timeline", absence=missing)
     layout = lay_out(trace, path=report.path)
+    if report.recording.tasks is not None:
+        shown = tuple(task_lanes(report.recording.tasks, trace, layout.tick_ns))
+        layout = replace(layout, lanes=layout.lanes + shown)
     names = lane_names(report, layout)
     data, packed = _data(report, trace, layout, names)
     many = sum(len(lane.intervals) for lane in layout.lanes)
