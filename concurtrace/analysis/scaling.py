@@ -112,7 +112,7 @@ def scaling(mode: str, walls_ns: Mapping[int, Sequence[int]], cores: float) -> S
         costs[1] if costs else None,
         best,
         tuple((p, law(p)) for p in ahead),
-        _sentence(mode, points, serial, best, law),
+        _sentence(mode, points, (serial, limit), best, law),
     )
 
 
@@ -141,8 +141,13 @@ def _point(
 
 
 def _sentence(
-    mode: str, points: tuple[ScalingPoint, ...], serial: float, best: int, law: Law
+    mode: str,
+    points: tuple[ScalingPoint, ...],
+    limits: tuple[float, float],
+    best: int,
+    law: Law,
 ) -> str:
+    serial, limit = limits
     fractions = [one.serial for one in points if one.serial is not None]
     rising = len(fractions) >= 2 and fractions[-1] > fractions[0] + FLAT
     why = (
@@ -152,6 +157,7 @@ def _sentence(
     )
     if serial < FLAT:
         why = "nothing but the number of cores limits it"
-    return (
-        f"{mode}: best with {best} workers, {significant(law(best))} times as fast as one; {why}."
-    )
+        if math.isinf(limit):
+            why = "nothing limits it as far as was measured"
+    workers = "1 worker" if best == 1 else f"{best} workers"
+    return f"{mode}: best with {workers}, {significant(law(best))} times as fast as one; {why}."

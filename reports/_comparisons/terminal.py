@@ -103,7 +103,8 @@ def _scaling(found: Sequence[Scaling]) -> list[str]:
                 law = f"; the law of the others says {significant(point.fitted)}"
                 law += f" ({_percent(point.error)})"
             times = f"{significant(point.speedup.factor)} times"
-            lines.append(f"  {point.workers} workers: {times}{serial}{law}")
+            workers = "1 worker" if point.workers == 1 else f"{point.workers} workers"
+            lines.append(f"  {workers}: {times}{serial}{law}")
     return lines
 
 
