@@ -25,7 +25,9 @@ NO_PROGRAM = {
     "degraded-source": "the machine triggers it, not a program",
     "gil-holder-preempted": "the machine triggers it, not a program",
     "gil-re-enabled": "only a free-threaded Python can show it",
+    "frozen-gui": "it needs a display; the fault `blocked` of the workload gui shows it",
     "high-overhead": "a program that is slowed down is a defect of the recorder",
+    "lost-update": "a script declares no result; the fault of the workload race shows it",
     "negative-scaling": "how much switching costs is the machine's",
     "unknown-time": "a program with unexplained time is a defect of the recorder",
 }

@@ -67,5 +67,5 @@ RULE = Rule(
     "lock-contention",
     frozenset({Part.STATES, Part.EXACT}),
     check,
-    refines=frozenset({"critical-path-lock"}),
+    refines=frozenset({"critical-path-lock", "coarse-critical-section"}),
 )

@@ -19,6 +19,8 @@ WAITING = Limits(0.5, 0.7)
 workers would find a core."""
 IDLE = 0.15
 """Share of the workers' lives without work above which the pool is large enough."""
+LASTING = 0.5
+"""Share of the run for which the pool is there: a pool that is soon done holds nothing back."""
 USED = 0.5
 """Share of the cores in use from which more workers would have to wait for one."""
 
@@ -30,7 +32,8 @@ def check(case: Case) -> Iterable[Answer]:
     used = sum(one.ns(*WORKING) for one in trace.threads) / case.wall_ns / case.cores
     for crew in case.crews:
         life = sum(one.lifetime_ns for one in crew.threads)
-        if not pooled[list(crew.rows)].all() or life < 0.5 * case.wall_ns:
+        reach = max(one.end_ns for one in crew.threads) - min(one.start_ns for one in crew.threads)
+        if not pooled[list(crew.rows)].all() or reach < LASTING * case.wall_ns:
             continue
         waiting = sum(one.ns(State.IO_WAIT, State.SLEEP) for one in crew.threads) / life
         idle = sum(_idle(case, row) for row in crew.rows) / life
