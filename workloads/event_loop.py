@@ -91,7 +91,7 @@ WORKLOAD = Workload(
             variant="tasks",
         ),
     ),
-    expects={"sequential": ("unoverlapped-io",), "async/coroutines": ("unoverlapped-io",)},
+    expects={"async/coroutines": ("unoverlapped-io",)},
 )
 
 MODULUS = (1 << 31) - 1

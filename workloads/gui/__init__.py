@@ -41,6 +41,7 @@ from .job import MODULUS, STEPS, last_number
 WORKLOAD = Workload(
     lessons=("A2", "A36", "B13"),
     default_mode="threads",
+    expects={"threads": ("gil-convoy",)},
     parameters=(
         Parameter(
             "size",

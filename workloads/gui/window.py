@@ -62,7 +62,7 @@ class Window:
             self.root.destroy()
 
     async def run_in_loop(self) -> Result:
-        """Do the same with asyncio's loop: Tk has its turn whenever the job has had one."""
+        """Do the same with asyncio's loop: Tk has its turn between pieces of the job."""
         try:
             self.button.configure(command=lambda: jobs.append(asyncio.create_task(self.job())))
             jobs: list[asyncio.Task[None]] = []
@@ -71,7 +71,7 @@ class Window:
             while not self.is_done:
                 self.root.update()
                 # Nobody tells asyncio what happens at the display, so one has to look.
-                await asyncio.sleep(0 if "job" in self._waiting_for else POLL_MS / 1000)
+                await asyncio.sleep(POLL_MS / 1000)
             await asyncio.gather(*jobs)
             return self.result()
         finally:
