@@ -24,10 +24,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Told:
-    """A mode: its sentence, its measured points, what the law foretells, its parameters."""
+    """A mode: its measured points, what the law foretells, and its parameters."""
 
     mode: str
-    sentence: str
     rows: tuple[Row, ...]
     foretold: tuple[tuple[str, str], ...]
     law: tuple[tuple[str, str], ...]
@@ -52,15 +51,18 @@ def _told(one: Scaling) -> Told:
     highest = max(point.speedup.factor for point in one.points)
     law = [("serial part (Amdahl)", share_text(one.amdahl_serial))]
     if one.contention is not None and one.coherency is not None:
-        law.append(("contention (universal law)", significant(one.contention)))
-        law.append(("coherency (universal law)", significant(one.coherency)))
+        law.append(("contention (universal law)", share_text(one.contention)))
+        law.append(("coherency (universal law)", share_text(one.coherency)))
     return Told(
         one.mode,
-        one.sentence,
         tuple(_row(point, highest) for point in one.points),
-        tuple((f"{many} workers", f"{significant(times)} times") for many, times in one.foretold),
+        tuple((_workers(many), f"{significant(times)} times") for many, times in one.foretold),
         tuple(law),
     )
+
+
+def _workers(many: int) -> str:
+    return "1 worker" if many == 1 else f"{many} workers"
 
 
 def _row(one: ScalingPoint, highest: float) -> Row:
