@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-ROUND = 40_000
+ROUND = 80_000
+TURNS = 40
+"""So that programs take half a second at least: starting an interpreter must not count."""
 BLOCK = bytes(1 << 20)
 
 
@@ -44,14 +46,14 @@ def uneven(part: int) -> None:
 
 def mixed(_part: int) -> None:
     """Computing with waits between."""
-    for _ in range(20):
+    for _ in range(TURNS):
         compute(2)
         time.sleep(0.01)
 
 
 def native(_part: int) -> None:
     """As much without the GIL as with it."""
-    for _ in range(10):
+    for _ in range(TURNS // 2):
         compute(3)
         digest(30)
 
@@ -91,7 +93,7 @@ def parts(name: str, variant: str) -> None:
 
 def sleep_inside(guard: AbstractContextManager[Any]) -> None:
     """Wait for something with the lock held."""
-    for _ in range(20):
+    for _ in range(TURNS):
         with guard:
             time.sleep(0.01)
         time.sleep(0.005)
@@ -99,23 +101,23 @@ def sleep_inside(guard: AbstractContextManager[Any]) -> None:
 
 def digest_inside(guard: AbstractContextManager[Any]) -> None:
     """Compute in C with the lock held."""
-    for _ in range(20):
+    for _ in range(TURNS):
         with guard:
             digest(8)
         digest(4)
 
 
 def sleep_little_inside(guard: AbstractContextManager[Any]) -> None:
-    """Wait a little with the lock held, and longer without: it is contended now and then."""
-    for _ in range(20):
+    """Wait with the lock held, and longer without: it is not always contended."""
+    for _ in range(TURNS):
         with guard:
-            time.sleep(0.004)
-        time.sleep(0.012)
+            time.sleep(0.006)
+        time.sleep(0.009)
 
 
 def python_inside(guard: AbstractContextManager[Any]) -> None:
     """Compute in Python with the lock held: without it, there is still the GIL."""
-    for _ in range(20):
+    for _ in range(TURNS):
         with guard:
             compute(1)
         compute(0.5)
