@@ -28,6 +28,10 @@ def whole(report: TasksReport) -> Object:
         "await_tree": [_node(one) for one in report.tree],
         "awaits": [_place(one) for one in report.places],
         "faults": [_fault(one) for one in report.faults],
+        "critical_path": [
+            {"what": one.what, "coroutine": one.coroutine, "where": one.where, "ns": one.ns}
+            for one in report.path
+        ],
     }
 
 

@@ -8,6 +8,7 @@ from concurtrace.model.task_report import (
     LoopReport,
     TaskFault,
     TaskKind,
+    TaskPathStep,
     TaskReport,
     TasksReport,
 )
@@ -64,6 +65,10 @@ def tasks_report(name: str, file: str, thread: str, pid: int = 100) -> TasksRepo
         steps=70,
         steps_kept=30,
         most_alive=2,
+        path=(
+            TaskPathStep("awaiting", name, where, 60 * MS),
+            TaskPathStep("running", name, "", MS),
+        ),
     )
 
 

@@ -9,7 +9,8 @@ to its creator. After Perfetto's wake-up graph (stdlib/sched/thread_executing_sp
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class CriticalPath:
 
 def critical_path(trace: Trace) -> CriticalPath:
     """Walk the critical path of a trace; linear in its spans."""
-    first = _first_thread(trace)
+    first = first_thread(trace)
     if first is None:
         none = np.empty(0, np.intp)
         return CriticalPath(none, none, none, none, none, none)
@@ -60,7 +61,7 @@ def critical_path(trace: Trace) -> CriticalPath:
     return CriticalPath(row, start, end, wait, span, span_ns)
 
 
-def _first_thread(trace: Trace) -> int | None:
+def first_thread(trace: Trace) -> int | None:
     """The main thread of the first process, else the thread that ended last."""
     lives = [row for row, one in enumerate(trace.threads) if one.lifetime_ns > 0]
     main = [
@@ -124,7 +125,7 @@ class _Hops:
             chains.append(self._chain(row, now, hop))
             rows, starts, stops, _ = chains[-1]
             row, start = int(rows[-1]), int(starts[-1])
-            creator = self._creator(row)
+            creator = creator_of(trace, row)
             if creator is None or start >= stops[-1] or start <= trace.start_ns:
                 break
             row, now = creator, start
@@ -153,14 +154,14 @@ class _Hops:
     def _hop(self, row: int, now: int) -> int:
         return int(self._last(np.array([row]), np.array([now], np.int64))[0])
 
-    def _creator(self, row: int) -> int | None:
-        trace, thread = self._trace, self._trace.threads[row]
-        tid = thread.creator_tid
-        process = trace.processes[thread.process]
-        if thread.is_main:
-            tid = process.creator_tid or process.parent_pid
-        found = trace.rows_of(np.array([tid], np.uint32), np.array([thread.start_ns], np.int64))
-        return int(found[0]) if found[0] >= 0 and found[0] != row else None
+
+def creator_of(trace: Trace, row: int) -> int | None:
+    """Return the row of the thread that started another; None where it is not known."""
+    thread = trace.threads[row]
+    process = trace.processes[thread.process]
+    tid = (process.creator_tid or process.parent_pid) if thread.is_main else thread.creator_tid
+    found = trace.rows_of(np.array([tid], np.uint32), np.array([thread.start_ns], np.int64))
+    return int(found[0]) if found[0] >= 0 and found[0] != row else None
 
 
 def _spans_on(trace: Trace, rows: Rows, start_ns: Times, end_ns: Times) -> tuple[Rows, Times]:
@@ -179,21 +180,36 @@ def _spans_on(trace: Trace, rows: Rows, start_ns: Times, end_ns: Times) -> tuple
     return found, covered
 
 
-def path_steps(trace: Trace, path: CriticalPath, kept: int = 100) -> tuple[PathStep, ...]:
-    """Sum the path up by state, thread and place, the longest first."""
+def path_steps(
+    trace: Trace,
+    path: CriticalPath,
+    kept: int = 100,
+    told: Mapping[int, str] | None = None,
+) -> tuple[PathStep, ...]:
+    """Sum the path up by state, thread and place, the longest first.
+
+    ``told`` names the place of some spans better than the stack of the thread does.
+    """
+    told = told or {}
     spans, places = trace.spans, Places(trace.stacks)
+    apart = np.isin(path.span, list(told))
+    sums: dict[tuple[State, int, str], int] = {}
+    for span, ns in zip(path.span[apart].tolist(), path.span_ns[apart].tolist(), strict=True):
+        tid = trace.threads[int(trace.span_threads[span])].tid
+        step = STATES[int(spans.state[span])], tid, told[span]
+        sums[step] = sums.get(step, 0) + int(ns)
+    path = replace(path, span=path.span[~apart], span_ns=path.span_ns[~apart])
     stacks = max(len(trace.stacks.parent), 1)
     key = spans.state[path.span].astype(np.int64) * len(trace.threads)
     key += trace.span_threads[path.span]
     key *= stacks
     key += spans.stack[path.span]
     groups, times = _sums_by(key, path.span_ns, len(STATES) * len(trace.threads) * stacks)
-    sums: dict[tuple[State, int, str], int] = {}
     for group, ns in zip(groups.tolist(), times.tolist(), strict=True):
         group, stack = divmod(group, stacks)
         state, row = divmod(group, len(trace.threads))
-        told = STATES[state], trace.threads[row].tid, places.of(stack) or ""
-        sums[told] = sums.get(told, 0) + int(ns)
+        step = STATES[state], trace.threads[row].tid, places.of(stack) or ""
+        sums[step] = sums.get(step, 0) + int(ns)
     ranked = sorted(sums.items(), key=lambda one: (-one[1], one[0][1], one[0][2]))
     return tuple(PathStep(state, tid, where, ns) for (state, tid, where), ns in ranked[:kept])
 

@@ -13,11 +13,13 @@ from concurtrace.analysis.awaits import Awaits
 from concurtrace.analysis.core_use import peak
 from concurtrace.analysis.loops import loop_reports
 from concurtrace.analysis.places import Places, own_frame, where
+from concurtrace.analysis.task_path import task_path
 from concurtrace.model.recording import Function
 from concurtrace.model.task_report import (
     AwaitPlace,
     TaskFault,
     TaskKind,
+    TaskPathStep,
     TaskReport,
     TasksReport,
 )
@@ -36,6 +38,7 @@ from concurtrace.model.trace import Small, Times, Trace
 KEPT_TASKS = 500
 KEPT_KINDS = 100
 KEPT_PLACES = 100
+KEPT_PATH = 50
 _PEERS = 3
 
 _STATES = tuple(TaskState)
@@ -136,7 +139,17 @@ def tasks_report(tasks: TaskTrace, trace: Trace | None) -> TasksReport:
                 strict=True,
             )
         ),
+        path=_path(figures),
     )
+
+
+def _path(figures: TaskFigures) -> tuple[TaskPathStep, ...]:
+    """Sum the critical path of the tasks up by what it was spent on; the longest first."""
+    sums: Counter[tuple[str, str, str]] = Counter()
+    for one in task_path(figures.trace):
+        place = figures.places.of(one.stack) or ""
+        sums[one.what.value, figures.coroutine(one.task), place] += one.end_ns - one.start_ns
+    return tuple(TaskPathStep(*key, ns=ns) for key, ns in sums.most_common(KEPT_PATH))
 
 
 def _end_ns(tasks: TaskTrace, trace: Trace | None) -> int:

@@ -13,6 +13,7 @@ from concurtrace import discovery
 from concurtrace.analysis.critical_path import path_steps
 from concurtrace.diagnosis import Answer, Part, Rule
 from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.loops import idle_places
 from concurtrace.diagnosis.prediction.chosen import prediction_for, predictions
 from concurtrace.diagnosis.verdict import verdict
 from concurtrace.discovery import Kind
@@ -56,7 +57,8 @@ def judge(case: Case) -> Diagnosis:
     nothing: tuple[Prediction, ...] = ()
     foretold = _isolated(lambda: predictions(case), nothing, failed)
     findings = (*findings, *failed)
-    steps = path_steps(case.trace, case.path) if len(case.trace.spans) else None
+    told = idle_places(case)
+    steps = path_steps(case.trace, case.path, told=told) if len(case.trace.spans) else None
     pieces = PathPieces(case.path.row.astype(np.uint32), case.path.start_ns, case.path.end_ns)
     path = pieces if steps is not None else None
     return Diagnosis(findings, verdict(case, findings), steps, foretold, path)

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.analysis.loop_replay import MOST_STEPS, Change, LoopReplay
+from concurtrace.analysis.task_path import awaited_places
+from concurtrace.analysis.task_steps import loop_rows
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Prediction
+from concurtrace.model.states import Reason
 from concurtrace.model.task_report import BlockedStep
 
 TOLD = 3
@@ -64,6 +67,21 @@ def _culprit(where: str, steps: list[BlockedStep], rows: tuple[int, ...]) -> Cul
             max(one.start_ns + one.ns for one in steps),
         ),
     )
+
+
+def idle_places(case: Case) -> dict[int, str]:
+    """Name what the tasks of a loop awaited, for the spans of the path in which it was idle."""
+    tasks = case.loops.tasks
+    if not len(tasks.steps) or not len(case.trace.spans):
+        return {}
+    spans, path = case.trace.spans, case.path
+    loops = loop_rows(tasks, case.trace)
+    idle = (spans.reason == Reason.POLL.code) & np.isin(case.trace.span_threads, loops)
+    rows = np.unique(path.span[idle[path.span]])
+    middles = spans.start_ns[rows] + spans.dur_ns[rows] // 2
+    places = case.loops.figures.places
+    told = zip(rows.tolist(), awaited_places(tasks, middles.tolist()), strict=True)
+    return {row: place for row, stack in told if (place := places.of(stack)) is not None}
 
 
 def foretell(

@@ -140,6 +140,16 @@ class TaskFault:
 
 
 @dataclass(frozen=True)
+class TaskPathStep:
+    """Time on the critical path of the loop's tasks: in one coroutine, one way, at one place."""
+
+    what: str
+    coroutine: str
+    where: str
+    ns: int
+
+
+@dataclass(frozen=True)
 class TasksReport:
     """Event loops and tasks of the run; ``tasks`` are those that lived longest."""
 
@@ -153,3 +163,4 @@ class TasksReport:
     steps: int
     steps_kept: int
     most_alive: int
+    path: tuple[TaskPathStep, ...] = ()

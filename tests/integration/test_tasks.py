@@ -4,11 +4,13 @@ import random
 import re
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from concurtrace.analysis.task_path import OnPath, task_path
 from concurtrace.model.task_report import TaskReport
 from concurtrace.model.tasks import Await, FaultKind, Outcome, TaskState
 from tests.cli import concurtrace, last_report
@@ -126,6 +128,35 @@ def test_work_in_threads_is_told_from_giving_to_end(kinds: Recorded) -> None:
     for row in own:
         assert jobs.submitted_ns[row] <= jobs.started_ns[row] <= jobs.ended_ns[row]
         assert jobs.tid[row] != jobs.from_tid[row]
+
+
+def test_the_critical_path_goes_through_tasks_and_jobs(tmp_path: Path) -> None:
+    found = record(
+        tmp_path,
+        """
+        import asyncio, time
+        async def short():
+            await asyncio.sleep(0.001)
+        async def long():
+            await asyncio.sleep(0.02)
+        async def main():
+            await asyncio.gather(short(), long())
+            await asyncio.to_thread(time.sleep, 0.02)
+        asyncio.run(main())
+        """,
+    )
+    trace = found.trace
+    pieces = task_path(trace)
+    for one, after in pairwise(pieces):
+        assert one.start_ns < one.end_ns <= after.start_ns
+    names = [trace.stacks.functions[int(trace.tasks.code[one.task])].name for one in pieces]
+    told = [(one.what, name) for one, name in zip(pieces, names, strict=True)]
+    assert (OnPath.AWAITING, "long") in told
+    assert (OnPath.IN_THREAD, "main") in told
+    assert told.index((OnPath.AWAITING, "long")) < told.index((OnPath.IN_THREAD, "main"))
+    assert "short" not in names
+    longest = found.report.path[:2]
+    assert {one.where.rpartition(":")[2] for one in longest} == {"6 in long", "9 in main"}
 
 
 def test_a_loop_counts_everything_it_ran(kinds: Recorded) -> None:

@@ -37,6 +37,7 @@ _BLOCKED = 100
 _NAME = 80
 _LAG_HEIGHT = 60
 _LOOPS_DRAWN = 8
+_PATH = 10
 _TOKENS = {
     TaskState.RUNNING: "running",
     TaskState.READY: "gil",
@@ -153,6 +154,7 @@ class View:
     awaits: tuple[Await, ...]
     await_unit: str
     faults: tuple[tuple[str, str, str, str], ...]
+    path: tuple[tuple[str, str, str, str], ...]
     note: str
 
 
@@ -190,6 +192,15 @@ def build(report: Report) -> Section | None:
                 count_text(one.count),
             )
             for one in tasks.faults
+        ),
+        path=tuple(
+            (
+                time_text(one.ns),
+                one.what,
+                shorten(one.coroutine, _NAME),
+                places.where(one.where) if one.where else "",
+            )
+            for one in tasks.path[:_PATH]
         ),
         note=_note(tasks),
     )
