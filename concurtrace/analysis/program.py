@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.analysis.concurrency import READY, WORKING, Steps
+from concurtrace.analysis.critical_path import creator_of, first_thread
 from concurtrace.analysis.replay import START, Does, Program, Rules, Step, Worker
 from concurtrace.model.states import STATES, State
 from concurtrace.model.trace import CoreSource, SpanFlag, Thread, Trace
@@ -42,7 +44,7 @@ def program(trace: Trace, cores: float) -> Program | None:
     if not 0 < len(trace.spans) <= MOST_SPANS:
         return None
     rows = [row for row, one in enumerate(trace.threads) if one.lifetime_ns > 0]
-    last = _last(trace, rows)
+    last = first_thread(trace)
     if last is None:
         return None
     edges, kept = _Edges(trace), _kept_by_others(trace, cores)
@@ -57,17 +59,6 @@ def program(trace: Trace, cores: float) -> Program | None:
 def rules_of(trace: Trace, cores: float, switch_interval_ns: int) -> Rules:
     """Say under which rules a trace was made: the load of other programs is taken from it."""
     return Rules(cores, _others(trace, cores), trace.gil, switch_interval_ns)
-
-
-def _last(trace: Trace, rows: list[int]) -> int | None:
-    """The main thread of the first process, else the thread that ended last."""
-    threads = trace.threads
-    main = [
-        row
-        for row in rows
-        if threads[row].is_main and trace.processes[threads[row].process].parent is None
-    ]
-    return max(main or rows, key=lambda row: threads[row].end_ns, default=None)
 
 
 def _others(trace: Trace, cores: float) -> float:
@@ -115,12 +106,13 @@ def _kept_by_others(trace: Trace, cores: float) -> dict[int, int]:
     found: dict[int, int] = {}
     working = Steps.during(trace, spans.in_state(*WORKING))
     _measure(found, trace, working, np.flatnonzero(alone & ~asks), max(1, int(cores)))
-    held = (spans.flags & SpanFlag.GIL_HELD) != 0
-    for process in trace.processes:
-        mine = (rows >= process.first) & (rows < process.last)
-        if (alone & asks & mine).any():
-            holding = Steps.during(trace, held & mine)
-            _measure(found, trace, holding, np.flatnonzero(alone & asks & mine), 1)
+    held = np.flatnonzero((spans.flags & SpanFlag.GIL_HELD) != 0)
+    waits = np.flatnonzero(alone & asks)
+    borders = np.array([one.first for one in trace.processes if one.first < one.last])
+    for first, end in pairwise([*borders.tolist(), len(trace.threads)]):
+        mine = waits[slice(*np.searchsorted(rows[waits], (first, end)))]
+        holders = held[slice(*np.searchsorted(rows[held], (first, end)))]
+        _measure(found, trace, Steps.during(trace, holders), mine, 1)
     return found
 
 
@@ -128,6 +120,8 @@ def _measure(
     found: dict[int, int], trace: Trace, others: Steps, waits: NDArray[np.intp], below: int
 ) -> None:
     """Measure how much of some waits passed while there were fewer of the others."""
+    if not len(waits):
+        return
     start, end = trace.spans.start_ns[waits], trace.spans.end_ns[waits]
     free = sum(others.inside(many, start, end) for many in range(below))
     found.update(zip(waits.tolist(), np.asarray(free, np.int64).tolist(), strict=True))
@@ -151,7 +145,7 @@ class _Edges:
             self.signals[row].append(_Point(int(spans.end_ns[span]), span))
         self.starts: dict[int, int] = {}
         for row, thread in enumerate(trace.threads):
-            creator = _creator(trace, row)
+            creator = creator_of(trace, row)
             if creator is not None and thread.lifetime_ns > 0 and thread.start_ns > trace.start_ns:
                 self.starts[row] = edge = len(spans) + row
                 self.signals[creator].append(_Point(_begun_ns(trace, thread), edge))
@@ -171,14 +165,6 @@ def _begun_ns(trace: Trace, thread: Thread) -> int:
     return min(thread.start_ns, process.start_ns)
 
 
-def _creator(trace: Trace, row: int) -> int | None:
-    thread = trace.threads[row]
-    process = trace.processes[thread.process]
-    tid = (process.creator_tid or process.parent_pid) if thread.is_main else thread.creator_tid
-    found = trace.rows_of(np.array([tid], np.uint32), np.array([thread.start_ns], np.int64))
-    return int(found[0]) if found[0] >= 0 and found[0] != row else None
-
-
 class _Steps:
     """The steps of one thread under construction."""
 
@@ -189,6 +175,8 @@ class _Steps:
         self._signalled = 0
         self._made: list[Step] = []
         self._on_core = _on_core_share(trace, self._thread)
+        folds = trace.folds.take(trace.folds.thread == row)
+        self._folds = folds.take(np.argsort(folds.start_ns, kind="stable"))
 
     def made(self) -> tuple[Step, ...]:
         thread, spans = self._thread, self._trace.spans_of(self._thread)
@@ -262,9 +250,10 @@ class _Steps:
                 self._add(Step(_DOES[state], ns))
 
     def _folded(self, start: int, end: int) -> list[tuple[State, float]]:
-        folds = self._trace.folds
-        mine = (folds.thread == self._row) & (folds.start_ns < end) & (folds.end_ns > start)
-        sums = np.bincount(folds.state[mine], folds.ns[mine], len(STATES))
+        folds = self._folds
+        low = int(np.searchsorted(folds.end_ns, start, side="right"))
+        high = int(np.searchsorted(folds.start_ns, end, side="left"))
+        sums = np.bincount(folds.state[low:high], folds.ns[low:high], len(STATES))
         whole = float(sums.sum())
         if not whole:
             return []
