@@ -131,7 +131,7 @@ def survey(name: str, mode: str, arguments: list[str], expected: tuple[str, ...]
 def main() -> int:
     """Survey; return how many runs were not as promised."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--with", dest="instruments", default="baseline,states,cores")
+    parser.add_argument("--with", dest="instruments", default="baseline,states,tasks,cores")
     parser.add_argument("--preset", default="default")
     parser.add_argument("--modes", default="")
     parser.add_argument("workloads", nargs="*")
