@@ -2,10 +2,15 @@
 
 A block holds the columns of some pieces of lanes one after another, each column as planes: the
 lowest byte of every entry, then the next. Then gzip, then base64 (so that HTML can hold it).
+
+The first column is the kind, in order of time. The others are in order of the kind (and of time
+within a kind): what is alike stands together, and what a kind never has takes no room. That makes
+blocks a tenth smaller.
 """
 
 import base64
 import gzip
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +22,10 @@ from .lanes import Intervals, Lane, Numbers, segments
 BLOCK = 200_000
 """Intervals in a block at most: more would stop the page for too long when it is read."""
 _LEVEL = 6
-_COLUMNS = ("dur", "kind", "what", "who", "on")
+_COLUMNS = ("kind", "dur", "what", "who", "on")
+COLUMNS = len(_COLUMNS)
+_GZIP_WINDOW = 31
+_MEMORY = 9
 
 
 @dataclass(frozen=True)
@@ -35,18 +43,29 @@ def pack(lanes: tuple[Lane, ...], most: int = BLOCK) -> tuple[Block, ...]:
 
 
 def _block(lanes: tuple[Lane, ...], pieces: Sequence[tuple[int, int, int]]) -> Block:
-    data, widths = bytearray(), []
-    for name in _COLUMNS:
-        column = np.concatenate(
-            [getattr(lanes[lane].intervals, name)[first:last] for lane, first, last in pieces]
-        )
+    kinds = _column(lanes, pieces, "kind")
+    order = _by_kind(kinds)
+    data, widths = bytearray(planes(kinds, width_of(kinds))), [width_of(kinds)]
+    for name in _COLUMNS[1:]:
+        column = _column(lanes, pieces, name)[order]
         width = width_of(column)
         widths.append(width)
         data += planes(column, width)
-    # Without a time stamp the same run gives the same file.
-    text = base64.b64encode(gzip.compress(bytes(data), _LEVEL, mtime=0)).decode("ascii")
+    # Its header has no time stamp: the same run gives the same file.
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW, _MEMORY, zlib.Z_FILTERED)
+    text = base64.b64encode(packer.compress(data) + packer.flush()).decode("ascii")
     counts = tuple((lane, last - first) for lane, first, last in pieces)
     return Block(text, counts, tuple(widths))
+
+
+def _column(lanes: tuple[Lane, ...], pieces: Sequence[tuple[int, int, int]], name: str) -> Numbers:
+    return np.concatenate(
+        [getattr(lanes[lane].intervals, name)[first:last] for lane, first, last in pieces]
+    )
+
+
+def _by_kind(kinds: Numbers) -> NDArray[np.intp]:
+    return np.argsort(kinds.astype(np.uint16), kind="stable")
 
 
 def width_of(column: Numbers) -> int:
@@ -73,6 +92,13 @@ def unpack(block: Block) -> list[tuple[int, Intervals]]:
             column |= data[at : at + many].astype(np.int64) << (8 * plane)
             at += many
         columns.append(column)
+    order = _by_kind(columns[0])
+    for number in range(1, len(columns)):
+        sorted_ = columns[number]
+        columns[number] = np.empty_like(sorted_)
+        columns[number][order] = sorted_
+    kinds, dur, *others = columns
+    columns = [dur, kinds, *others]
     pieces, first = [], 0
     for lane, count in block.pieces:
         part = (column[first : first + count] for column in columns)

@@ -25,7 +25,7 @@ from ..naming import (
     reason_word,
     telling,
 )
-from ..pack import pack
+from ..pack import COLUMNS, pack
 from ..section import Section
 from ..strip import strip
 from ..task_lanes import task_lanes
@@ -112,10 +112,10 @@ def _data(
             lane,
             intervals=Intervals(
                 lane.intervals.dur,
-                np.searchsorted(kinds, lane.intervals.kind),
-                np.searchsorted(stack_rows, lane.intervals.what),
+                _renumber(lane.intervals.kind, kinds),
+                _renumber(lane.intervals.what, stack_rows),
                 lane.intervals.who,
-                np.searchsorted(objects, lane.intervals.on),
+                _renumber(lane.intervals.on, objects),
             ),
         )
         for lane in layout.lanes
@@ -133,6 +133,7 @@ def _data(
             for lane, (group, name) in zip(lanes, names, strict=True)
         ],
         "blocks": [[one.pieces, one.widths] for one in blocks],
+        "widths": np.max([[1] * COLUMNS, *(one.widths for one in blocks)], axis=0).tolist(),
         "stacks": stacks,
         "frames": frames,
         "marks": _marks(trace, layout, numbers),
@@ -171,14 +172,27 @@ def _longest(trace: Trace, most: int) -> list[NDArray[np.intp]]:
     found = []
     for state in _LISTED:
         rows = np.flatnonzero((spans.state == state.code) & ~expected)
-        found.append(rows[np.argsort(-spans.dur_ns[rows], kind="stable")[:most]])
+        lengths = -(spans.end_ns[rows] - spans.start_ns[rows])
+        if len(rows) > most:
+            limit = np.partition(lengths, most - 1)[most - 1]
+            rows, lengths = rows[lengths <= limit], lengths[lengths <= limit]
+        found.append(rows[np.argsort(lengths, kind="stable")[:most]])
     return found
 
 
 def _used(layout: Layout, column: str, always: tuple[int, ...] = (0,)) -> NDArray[np.int64]:
     """List the different values of a column over all lanes, in order."""
-    parts = [np.unique(getattr(lane.intervals, column)) for lane in layout.lanes]
+    # All are small numbers: marking those that are there is much faster than sorting.
+    parts = [np.flatnonzero(np.bincount(getattr(one.intervals, column))) for one in layout.lanes]
     return np.unique(np.concatenate([np.array(always, np.int64), *parts]))
+
+
+def _renumber(column: NDArray[np.int64], used: NDArray[np.int64]) -> NDArray[Any]:
+    """Tell the place of every value among those used, as numbers as narrow as can be."""
+    narrow = np.min_scalar_type(len(used))
+    table = np.zeros(int(used[-1]) + 1 if len(used) else 1, narrow)
+    table[used] = np.arange(len(used), dtype=narrow)
+    return table[column]
 
 
 def _states(kinds: NDArray[np.int64], *, gil: bool) -> tuple[list[list[str]], dict[int, int]]:

@@ -1,10 +1,11 @@
 // Lanes of the timeline: unpacking, and exact sums of states between any two times.
 "use strict";
 /**
+ * @typedef {Uint8Array | Uint16Array | Uint32Array} Column
  * `starts` has the first tick of every interval and the end of the last one; `sums` has, for every STEP-th interval,
- * the ticks that each state took before it. Columns of small numbers are as narrow as the block that they came in.
+ * the ticks that each state took before it.
  * @typedef {{group: string, name: string, kind: string, first: number, count: number, filled: number,
- *   starts: Uint32Array, kinds: Uint8Array, what: Uint32Array, who: Uint32Array, on: Uint32Array, sums: Uint32Array}} Lane
+ *   starts: Uint32Array, kinds: Column, what: Column, who: Column, on: Column, sums: Uint32Array}} Lane
  */
 const Lanes = (() => {
   const STEP = 32;
@@ -17,46 +18,53 @@ const Lanes = (() => {
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
-  /** Put planes of bytes together. @param {Uint8Array} bytes @param {number} at @param {number} count @param {number} width */
-  function column(bytes, at, count, width) {
-    const made = new Uint32Array(count);
-    for (let plane = 0; plane < width; plane++) {
-      const from = at + plane * count;
-      for (let index = 0; index < count; index++) made[index] |= bytes[from + index] << (8 * plane);
-    }
-    return made;
-  }
+  /** An array of numbers of so many bytes. @param {number} width @param {number} count */
+  const numbers = (width, count) => (width === 1 ? new Uint8Array(count) : width === 2 ? new Uint16Array(count) : new Uint32Array(count));
 
-  /** Make empty lanes, to be filled block by block. @param {any} data @returns {Lane[]} */
+  /** Make empty lanes, to be filled block by block; columns are as narrow as their numbers. @param {any} data @returns {Lane[]} */
   function empty(data) {
+    const [kinds, , what, who, on] = data.widths;
     return data.lanes.map((/** @type {[string, string, string, number, number]} */ [group, name, kind, first, count]) => {
-      const starts = new Uint32Array(count + 1).fill(first);
+      const starts = new Uint32Array(count + 1);
+      starts[0] = first;
       return {
-        group, name, kind, first, count, filled: 0, starts, kinds: new Uint8Array(count),
-        what: new Uint32Array(count), who: new Uint32Array(count), on: new Uint32Array(count), sums: new Uint32Array(0),
+        group, name, kind, first, count, filled: 0, starts, kinds: numbers(kinds, count),
+        what: numbers(what, count), who: numbers(who, count), on: numbers(on, count), sums: new Uint32Array(0),
       };
     });
+  }
+
+  /** Where each interval's entries are in the columns that are in order of kind. @param {Uint8Array | Uint16Array} kinds */
+  function places(kinds) {
+    const next = new Uint32Array(65537);
+    for (const kind of kinds) next[kind + 1]++;
+    for (let kind = 1; kind < next.length; kind++) next[kind] += next[kind - 1];
+    return Uint32Array.from(kinds, (kind) => next[kind]++);
   }
 
   /** Fill lanes from one block. @param {Lane[]} lanes @param {[[number, number][], number[]]} shape @param {Uint8Array} bytes */
   function fill(lanes, [pieces, widths], bytes) {
     const count = pieces.reduce((sum, [, many]) => sum + many, 0);
-    let at = 0;
-    const [dur, kinds, what, who, on] = widths.map((width) => {
-      const made = column(bytes, at, count, width);
-      at += width * count;
-      return made;
-    });
-    if (at !== bytes.length) throw new Error("a block of the timeline is damaged");
+    if (bytes.length !== count * widths.reduce((sum, width) => sum + width, 0)) throw new Error("a block of the timeline is damaged");
+    const kinds = numbers(widths[0], count);
+    for (let plane = 0; plane < widths[0]; plane++) {
+      for (let index = 0; index < count; index++) kinds[index] |= bytes[plane * count + index] << (8 * plane);
+    }
+    const place = places(/** @type {Uint8Array} */ (kinds));
     let from = 0;
     for (const [number, many] of pieces) {
       const lane = lanes[number];
       const there = lane.filled;
       lane.kinds.set(kinds.subarray(from, from + many), there);
-      lane.what.set(what.subarray(from, from + many), there);
-      lane.who.set(who.subarray(from, from + many), there);
-      lane.on.set(on.subarray(from, from + many), there);
-      for (let index = 0; index < many; index++) lane.starts[there + index + 1] = lane.starts[there + index] + dur[from + index];
+      let at = widths[0] * count;
+      const targets = /** @type {[Uint8Array | Uint16Array | Uint32Array, number][]} */ ([[lane.starts, there + 1], [lane.what, there], [lane.who, there], [lane.on, there]]);
+      for (const [column, [target, first]] of targets.entries()) {
+        for (let plane = 0; plane < widths[column + 1]; plane++, at += count) {
+          for (let index = 0; index < many; index++) target[first + index] |= bytes[at + place[from + index]] << (8 * plane);
+        }
+      }
+      // What was read into the starts are lengths: each interval begins where the one before ends.
+      for (let index = there; index < there + many; index++) lane.starts[index + 1] += lane.starts[index];
       lane.filled += many;
       from += many;
     }

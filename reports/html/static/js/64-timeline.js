@@ -9,6 +9,7 @@
   const twin = /** @type {HTMLDetailsElement} */ (CT.find("timeline-twin"));
   let drawing = 0;
   let telling = 0;
+  let moved = false;
   // On paper nothing scrolls: every lane is drawn, and stays so while the page is laid out anew.
   let whole = false;
 
@@ -18,7 +19,7 @@
   function redraw() {
     if (!drawing) drawing = requestAnimationFrame(() => { drawing = 0; view.draw(whole); strip.draw(); });
     clearTimeout(telling);
-    telling = setTimeout(tell, 120);
+    telling = setTimeout(() => { if (moved) remember(); tell(); }, 120);
   }
 
   function tell() {
@@ -26,8 +27,9 @@
     if (twin.open && view.ready) TimelinePanel.twin(view);
   }
 
-  /** Keep the address up to date, so that it can be passed on. */
+  /** Keep the address up to date, so that it can be passed on; not in every frame, it takes long. */
   function remember() {
+    moved = false;
     const at = view.selected;
     const ns = (/** @type {number} */ ticks) => Math.round(ticks * data.tick);
     const parts = [`t0=${ns(view.t0)}`, `t1=${ns(view.t1)}`];
@@ -42,8 +44,8 @@
   /** @param {number} t0 @param {number} t1 */
   function move(t0, t1) {
     view.range(t0, t1);
+    moved = true;
     redraw();
-    remember();
   }
 
   /** @param {number} share of the range */
@@ -67,8 +69,8 @@
       if (end < view.t0 || start > view.t1) view.range((start + end) / 2 - (view.t1 - view.t0) / 2, (start + end) / 2 + (view.t1 - view.t0) / 2);
       view.reveal(at.lane);
     }
+    moved = true;
     redraw();
-    remember();
   }
 
   /** Go to another interval, and take the keys along. @param {Place} to */
@@ -270,6 +272,7 @@
     for (const lane of view.lanes) Lanes.index(lane, view.stateOf, view.looks.length);
     view.ready = true;
     canvas.dataset.ready = "true";
+    performance.mark("timeline ready");
     redraw();
     follow();
   }
@@ -282,6 +285,7 @@
   TimelinePanel.show(view, null, go);
   view.draw();
   strip.draw();
+  performance.mark("timeline overview");
   addEventListener("DOMContentLoaded", () => load().catch((error) => {
     CT.find("timeline-panel").replaceChildren(CT.el("p", {}, `The timeline cannot be drawn: ${error.message}. The tables hold.`));
   }));
