@@ -50,7 +50,7 @@ WORKLOAD = Workload(
     parameters=(
         Parameter(
             "size",
-            80,
+            150,
             "times that every number is visited: an eighth of it in `stride`",
             1,
             10_000,
