@@ -264,6 +264,7 @@ def _losses(recording: Recording) -> list[tuple[str, tuple[Loss, ...]]]:
         ("memory", recording.memory),
         ("timeline", recording.timeline),
         ("states", recording.trace),
+        ("tasks", recording.tasks),
     )
     return [(name, part.losses) for name, part in parts if part is not None]
 

@@ -15,6 +15,9 @@ _TOOL = re.compile(
 """What is about the user's code, not the user's: concurtrace itself, and what runs event loops."""
 
 
+_INSTALLED = re.compile(r"/(site|dist)-packages/(?!concurtrace/workloads/)")
+
+
 @cache
 def is_foreign_file(file: str) -> bool:
     """Tell whether a file is none of the user's: standard library, event loops, or concurtrace."""
@@ -46,12 +49,28 @@ class Places:
         self._stacks = stacks
         self._known: dict[int, str | None] = {0: None}
 
+    def _choose(self, stack: tuple[Frame, ...]) -> Frame | None:
+        return own_frame(stack)
+
     def of(self, stack: int) -> str | None:
         """Name the place of a stack; None where there is no stack."""
         if stack not in self._known:
-            frame = own_frame(self._stacks.frames(stack))
+            frame = self._choose(self._stacks.frames(stack))
             self._known[stack] = None if frame is None else where(frame)
         return self._known[stack]
+
+
+class OwnPlaces(Places):
+    """Places outside all that is installed, where a stack has any: whose task it is, says that."""
+
+    def _choose(self, stack: tuple[Frame, ...]) -> Frame | None:
+        return task_frame(stack)
+
+
+def task_frame(stack: tuple[Frame, ...]) -> Frame | None:
+    """Return the innermost frame of a file that is not installed; else as ``own_frame``."""
+    own = (one for one in stack if not _INSTALLED.search(one.function.file))
+    return next((one for one in own if not is_foreign_file(one.function.file)), own_frame(stack))
 
 
 def made_by(stack: tuple[Frame, ...]) -> str | None:

@@ -12,7 +12,7 @@ from concurtrace.analysis.await_tree import await_tree
 from concurtrace.analysis.awaits import Awaits
 from concurtrace.analysis.core_use import peak
 from concurtrace.analysis.loops import loop_reports
-from concurtrace.analysis.places import Places, own_frame, where
+from concurtrace.analysis.places import OwnPlaces, Places, task_frame, where
 from concurtrace.analysis.task_path import task_path
 from concurtrace.model.recording import Function
 from concurtrace.model.task_report import (
@@ -51,7 +51,7 @@ class TaskFigures:
 
     def __init__(self, tasks: TaskTrace, end_ns: int) -> None:
         self.trace = tasks
-        self.places = Places(tasks.stacks)
+        self.places = OwnPlaces(tasks.stacks)
         self.awaits = Awaits(tasks.stacks)
         found, steps = tasks.tasks, tasks.steps
         ends = {row: one.end_ns or end_ns for row, one in enumerate(tasks.processes)}
@@ -98,7 +98,7 @@ class TaskFigures:
 
     def made_at(self, task: int) -> str:
         """Name the place where a task was made; "" where that is not known."""
-        frame = own_frame(self.trace.stacks.frames(int(self.trace.tasks.made_at[task])))
+        frame = task_frame(self.trace.stacks.frames(int(self.trace.tasks.made_at[task])))
         return "" if frame is None else where(frame)
 
     def name(self, task: int) -> str:

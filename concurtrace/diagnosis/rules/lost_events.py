@@ -11,15 +11,15 @@ from concurtrace.model.report import Severity
 
 
 def check(case: Case) -> Iterable[Answer]:
-    """List what the recorder of wait states says that it lost."""
-    losses = case.whole.losses
+    """List what the recorders of wait states and of tasks say that they lost."""
+    losses = case.whole.losses + case.loops.tasks.losses
     if not losses:
         yield fine("Nothing was lost.")
         return
     named = "; ".join(f"{one.what}: {one.reason}" for one in losses[:3])
     yield Answer(
         Severity.INFO,
-        f"{plural(len(losses), 'part')} of the wait states were lost: {named}.",
+        f"{plural(len(losses), 'part')} of the recording were lost: {named}.",
         "What these rules say rests on the rest.",
         "Let processes end by themselves; give more room with --max-trace-size.",
         evidence={"losses": len(losses)},
