@@ -4,7 +4,7 @@ import textwrap
 
 from concurtrace.model.report import Report, Severity
 
-from ._findings import prediction, stories, where
+from ._findings import predicted, prediction, stories, where
 from ._places import Places
 
 _COLUMNS = 100
@@ -34,6 +34,10 @@ def diagnosis(report: Report) -> list[str]:
             lines += _wrapped(f"the same story: {', '.join(one.also)}", "      ", "      ")
     if len(told) > _SHOWN:
         lines.append(f"  - and {len(told) - _SHOWN} more: see the HTML report")
+    if report.predictions:
+        lines.append("  What if it were done otherwise, by replay of what was recorded:")
+    for each in report.predictions:
+        lines += _wrapped(places.sentence(predicted(each)), "  - ", "    ")
     return lines
 
 

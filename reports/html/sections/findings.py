@@ -65,10 +65,14 @@ class Told:
 
 @dataclass(frozen=True)
 class View:
-    """``others`` are rules that found nothing, lacked data, or failed."""
+    """``others`` are rules that found nothing, lacked data, or failed.
+
+    ``foretold`` is the run in other models of concurrency.
+    """
 
     stories: tuple[Told, ...]
     others: tuple[Row, ...]
+    foretold: tuple[str, ...]
 
 
 def build(report: Report) -> Section:
@@ -80,7 +84,8 @@ def build(report: Report) -> Section:
     told = tuple(rows.told(one) for one in stories(report))
     rest = tuple(rows.row(one, "") for one in others(report))
     answer = rows.places.sentence(report.verdict) or _answer(len(told))
-    return Section("findings", title, answer, View(told, rest))
+    foretold = tuple(rows.places.sentence(prediction(one)) for one in report.predictions)
+    return Section("findings", title, answer, View(told, rest, foretold))
 
 
 def _answer(count: int) -> str:

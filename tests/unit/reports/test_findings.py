@@ -69,6 +69,15 @@ def test_the_page_tells_findings_with_proof_parts_and_the_rest() -> None:
     assert page.index('id="findings"') < page.index('id="passes"')
 
 
+def test_the_run_in_other_models_is_told_with_its_range() -> None:
+    foretold = Prediction("async", 1.25, 1.1, 1.4, ("all can be awaited",), -0.02)
+    given = told(predictions=(foretold,))
+    said = "async: 1.25 times as fast (1.10 to 1.40; the model replays the measured run 2.0 % off)"
+    assert said in " ".join(render("terminal", given).split())
+    assert f"{said}, if all can be awaited" in render("html", given)
+    assert json.loads(render("json", given))["predictions"][0]["what_if"] == "async"
+
+
 def test_a_finding_leads_to_its_moment_its_lines_and_its_figures() -> None:
     page = page_of(told())
     links = {one["href"] for one in page.all("a") if "href" in one}
