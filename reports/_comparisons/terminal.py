@@ -7,7 +7,7 @@ from concurtrace.model.comparison import Checked, Comparison, ModeResult, Scalin
 from concurtrace.units import share_text, significant
 
 from .._scale import Scale
-from .._text import printable, shorten
+from .._text import printable, shorten, without_home
 from ._words import COLUMN_WORDS, interval, ledger_rows
 
 COLUMNS = 100
@@ -46,7 +46,7 @@ def _modes(comparison: Comparison) -> list[str]:
 def _mode(one: ModeResult, scale: Scale) -> str:
     wall = scale.text(one.wall_ns) if one.walls_ns else "-"
     factor = significant(one.speedup.factor) if one.speedup else "-"
-    result = "right" if one.trouble is None else shorten(one.trouble, 30)
+    result = "right" if one.trouble is None else shorten(without_home(one.trouble), 30)
     return (
         f"{shorten(one.name, _NAME - 1):<{_NAME}}{wall:>12}{factor:>8}"
         f"   {interval(one.speedup):<17}  {result}"
@@ -117,7 +117,9 @@ def _notes(comparison: Comparison) -> list[str]:
 
 def _wrapped(text: str, start: str) -> list[str]:
     indent = " " * len(start)
-    return textwrap.wrap(printable(text), COLUMNS, initial_indent=start, subsequent_indent=indent)
+    return textwrap.wrap(
+        printable(without_home(text)), COLUMNS, initial_indent=start, subsequent_indent=indent
+    )
 
 
 RENDERER = Terminal()

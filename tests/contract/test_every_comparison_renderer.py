@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -70,3 +71,12 @@ def test_json_follows_the_schema(given: Comparison) -> None:
     jsonschema.Draft202012Validator(root).validate(written)
     for report in reports:
         jsonschema.Draft202012Validator(schema).validate(report)
+
+
+def test_text_for_people_shows_home_as_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", classmethod(lambda cls: cls("/home/somebody")))
+    place = "cannot write /home/somebody/full: no space"
+    given = comparison(mode("sequential", 200, trouble=place), notes=(place,), verdict=place)
+    for name in NAMES:
+        # JSON is for programs, which need the paths as they are.
+        assert ("/home/somebody" in render(name, given)) == (name == "json")

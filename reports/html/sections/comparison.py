@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from concurtrace.model.comparison import Comparison, ModeResult, Spent
 from concurtrace.units import share_text, significant, time_text
 
-from ..._scale import Scale
 from ..._comparisons._words import TOKENS, interval, ledger_rows
+from ..._scale import Scale
+from ..._text import without_home
 from ..bars import HEIGHT, Part, marks
 from ..chart import WIDTH, Path, Span
 from ..section import Section
@@ -82,7 +83,7 @@ def build(comparison: Comparison) -> Section:
         scale.unit,
         "right" if good else "attention",
         "✔" if good else "▲",
-        comparison.verdict,
+        without_home(comparison.verdict),
         comparison.reference,
         comparison.rounds,
         tuple(_row(one, scale, span) for one in modes),
@@ -105,7 +106,7 @@ def _row(one: ModeResult, scale: Scale, span: Span) -> Row:
         speedup=f"{significant(one.speedup.factor)} times" if one.speedup else "not known",
         interval=interval(one.speedup),
         runs=", ".join(time_text(ns) for ns in one.walls_ns) or "none came to its end",
-        result="✔ right" if one.trouble is None else f"✖ {one.trouble}",
+        result="✔ right" if one.trouble is None else f"✖ {without_home(one.trouble)}",
         report=f"{one.folder}/report.html",
         dots=Path("".join(_dot(span.x(ns)) for ns in one.walls_ns)),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from concurtrace.model.comparison import Comparison
 
+from ..._text import without_home
 from ..section import Section
 
 
@@ -23,7 +24,7 @@ def build(comparison: Comparison) -> Section:
     ran = [("workload", comparison.workload)]
     ran += [(name, str(value)) for name, value in comparison.parameters.items()]
     ran += [("rounds", str(comparison.rounds)), ("reference", comparison.reference)]
-    notes = [f"Left out: {one}" for one in comparison.notes]
+    notes = [f"Left out: {without_home(one)}" for one in comparison.notes]
     if comparison.interrupted:
         notes.insert(0, "The comparison was interrupted: rounds are missing.")
     view = View(
