@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from concurtrace.model.report import PathPieces
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import NO_CORE, Process, SpanFlag, Spans, Thread, Times, Trace
+from concurtrace.model.trace import NO_CORE, Process, SpanFlag, Thread, Times, Trace
 from concurtrace.units import NS_PER_S
 
 Numbers = NDArray[np.int64]
@@ -215,13 +215,10 @@ def fill(
 def _gil(trace: Trace, row: int, process: Process, tick: int, numbers: Numbers) -> Lane:
     """Show who held the GIL of a process; holds of one thread that touch are one."""
     span_rows = slice(trace.threads[process.first].first, trace.threads[process.last - 1].last)
-    spans = trace.spans.take(span_rows)
-    threads = trace.span_threads[span_rows].astype(np.int64)
-    held = (spans.flags & SpanFlag.GIL_HELD) != 0
-    mine, holders = spans.take(held), threads[held]
-    order = np.argsort(mine.start_ns, kind="stable")
-    mine, holders = mine.take(order), holders[order]
-    starts, ends, holders = _joined(mine, holders)
+    held = span_rows.start + np.flatnonzero(trace.spans.flags[span_rows] & SpanFlag.GIL_HELD)
+    held = held[np.argsort(trace.spans.start_ns[held], kind="stable")]
+    holders = trace.span_threads[held].astype(np.int64)
+    starts, ends, holders = _joined(trace.spans.start_ns[held], trace.spans.end_ns[held], holders)
     kinds = np.full(len(starts), int(Extra.GIL_HELD) * REASONS, np.int64)
     none = np.zeros(len(starts), np.int64)
     life = (_ticks(trace, process.start_ns, tick), _ticks(trace, process.end_ns, tick))
@@ -235,15 +232,15 @@ def _gil(trace: Trace, row: int, process: Process, tick: int, numbers: Numbers) 
     return Lane(LaneKind.GIL, row, row, life[0], intervals)
 
 
-def _joined(spans: Spans, holders: Numbers) -> tuple[Times, Times, Numbers]:
-    if not len(spans):
-        return spans.start_ns, spans.end_ns, holders
-    fresh = np.ones(len(spans), bool)
+def _joined(starts: Times, ends: Times, holders: Numbers) -> tuple[Times, Times, Numbers]:
+    if not len(starts):
+        return starts, ends, holders
+    fresh = np.ones(len(starts), bool)
     same = holders[1:] == holders[:-1]
-    fresh[1:] = ~(same & (spans.start_ns[1:] == spans.end_ns[:-1]))
-    starts = np.flatnonzero(fresh)
-    ends = np.append(starts[1:], len(spans)) - 1
-    return spans.start_ns[starts], spans.end_ns[ends], holders[starts]
+    fresh[1:] = ~(same & (starts[1:] == ends[:-1]))
+    first = np.flatnonzero(fresh)
+    last = np.append(first[1:], len(starts)) - 1
+    return starts[first], ends[last], holders[first]
 
 
 def _program(trace: Trace, row: int, process: Process, tick: int) -> Lane:

@@ -88,8 +88,9 @@ def build(report: Report) -> Section:
 
 
 def _levels(trace: Trace, states: tuple[State, ...]) -> list[int]:
-    spans = trace.spans.take(trace.spans.in_state(*states))
-    found: list[int] = levels(spans.start_ns, spans.end_ns, trace.start_ns, trace.end_ns).tolist()
+    spans, chosen = trace.spans, trace.spans.in_state(*states)
+    edges = (trace.start_ns, trace.end_ns)
+    found: list[int] = levels(spans.start_ns[chosen], spans.end_ns[chosen], *edges).tolist()
     return [*found[:_LEVELS], sum(found[_LEVELS:])] if len(found) > _LEVELS else found
 
 
@@ -132,10 +133,11 @@ def _strips(report: Report, trace: Trace) -> tuple[tuple[Strip, ...], str]:
     curves = []
     for state in (State.RUNNING, State.GIL_WAIT, State.LOCK_WAIT, State.RUNNABLE):
         these = _WORKING if state is State.RUNNING else (state,)
-        spans = trace.spans.take(trace.spans.in_state(*these))
-        if len(spans):
+        chosen = trace.spans.in_state(*these)
+        if chosen.any():
             name = "at work" if state is State.RUNNING else words_of(state, gil=gil).name
-            args = (spans.start_ns, spans.end_ns, trace.start_ns, trace.end_ns, _COLUMNS)
+            starts, ends = trace.spans.start_ns[chosen], trace.spans.end_ns[chosen]
+            args = (starts, ends, trace.start_ns, trace.end_ns, _COLUMNS)
             curves.append((name, np.maximum(0, density(*args))))
     highest = max((float(curve.max()) for _, curve in curves), default=0.0)
     step = WIDTH / _COLUMNS
