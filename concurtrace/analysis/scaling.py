@@ -129,7 +129,9 @@ def _point(
     workers: int, walls: Sequence[int], found: Speed, factors: Mapping[int, float], cores: float
 ) -> ScalingPoint:
     others = {p: s for p, s in factors.items() if p != workers}
-    fitted = fitted_law(others, cores)(workers) if len(others) >= FEWEST else None
+    # Every law gives the fewest what they have: that would be no test of it.
+    tested = len(others) >= FEWEST and workers != min(factors)
+    fitted = fitted_law(others, cores)(workers) if tested else None
     return ScalingPoint(
         workers,
         round(float(np.median(walls))),

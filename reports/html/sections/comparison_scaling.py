@@ -66,7 +66,7 @@ def _workers(many: int) -> str:
 
 
 def _row(one: ScalingPoint, highest: float) -> Row:
-    fitted = "too few points"
+    fitted = "not tested"
     if one.fitted is not None and one.error is not None:
         fitted = f"{significant(one.fitted)} times ({one.error * 100:+.0f} %)"
     return Row(
