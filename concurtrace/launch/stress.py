@@ -157,7 +157,13 @@ class Stress:
         with self.interrupts.watched():
             for number, setting in enumerate(self.plan.settings, 1):
                 self.progress(f"trial {number} of {len(self.plan.settings)}")
-                trial = self._trial(number, setting)
+                try:
+                    trial = self._trial(number, setting)
+                except RunFailedError as error:
+                    # What the earlier trials showed is not to be lost; the first says it all.
+                    if not self.trials:
+                        raise
+                    trial = Trial(number, setting, Verdict.FAILS, str(error), 0)
                 if self.interrupts.happened:
                     break
                 self.trials.append(trial)

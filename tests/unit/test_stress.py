@@ -1,12 +1,23 @@
 """What is drawn for the trials of ``concurtrace stress``, and what is read from their stacks."""
 
+import sys
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from concurtrace.errors import RunFailedError
 from concurtrace.launch.stacks import stuck_at
-from concurtrace.launch.stress import PLAIN_SWITCH_US, Range, Setting
+from concurtrace.launch.stress import (
+    PLAIN_SWITCH_US,
+    Range,
+    Setting,
+    Stress,
+    StressPlan,
+    Verdict,
+)
+from concurtrace.model.run import Target, TargetKind
+from concurtrace.rundir import store
 
 
 def test_the_first_setting_is_a_plain_one() -> None:
@@ -39,3 +50,18 @@ def test_stacks_are_told_by_the_innermost_frame_of_the_target(tmp_path: Path) ->
         "2 threads at mine.py:7 in eat",
         "1 thread at threading.py:5 in join",
     )
+
+
+def test_what_cannot_be_started_is_a_failure_and_loses_no_earlier_trial(tmp_path: Path) -> None:
+    target = Target(TargetKind.CODE, "-c")
+
+    def wanted(setting: Setting) -> Target:
+        if setting.seed == 2:
+            raise RunFailedError("no server today")
+        return target
+
+    settings = (Setting(seed=1), Setting(seed=2), Setting(seed=1))
+    plan = StressPlan("code", wanted, (sys.executable, "-c", ""), (), settings, 60.0)
+    trials = Stress(plan, store.create(target, tmp_path), lambda _message: None).execute()
+    assert [one.verdict for one in trials] == [Verdict.OK, Verdict.FAILS, Verdict.OK]
+    assert trials[1].reason == "no server today"
