@@ -94,6 +94,13 @@ def predictions(session: nox.Session) -> None:
 
 
 @nox.session
+def report(session: nox.Session) -> None:
+    """Measure the HTML report of ten million spans: its file, and a browser with it."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "benchmarks.report", *session.posargs)
+
+
+@nox.session
 def screenshot(session: nox.Session) -> None:
     """Make the picture in the README anew."""
     session.install("-e", ".[test]")

@@ -10,13 +10,33 @@
 const Lanes = (() => {
   const STEP = 32;
 
-  /** Base64 and gzip off. @param {string} text @returns {Promise<Uint8Array>} */
-  async function inflate(text) {
+  /** Memory that one block after the other is unpacked in: many short-lived arrays would add up before they are freed. */
+  let room = new Uint8Array(0);
+  let places = new Uint32Array(0);
+
+  /** Base64 and gzip off; holds until the next call. @param {string} text @param {number} length @returns {Promise<Uint8Array>} */
+  async function inflate(text, length) {
     const coder = /** @type {any} */ (Uint8Array);
     const bytes = coder.fromBase64 ? coder.fromBase64(text) : Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+    const stream = new DecompressionStream("gzip");
+    const writer = stream.writable.getWriter();
+    // What goes wrong in writing is told by reading.
+    writer.write(bytes).catch(() => {});
+    writer.close().catch(() => {});
+    if (room.length < length) room = new Uint8Array(length);
+    const reader = stream.readable.getReader();
+    let at = 0;
+    for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
+      if (at + value.length > length) throw new Error("a block of the timeline is damaged");
+      room.set(value, at);
+      at += value.length;
+    }
+    if (at !== length) throw new Error("a block of the timeline is damaged");
+    return room.subarray(0, length);
   }
+
+  /** How many bytes a block has. @param {[[number, number][], number[]]} shape */
+  const sizeOf = ([pieces, widths]) => pieces.reduce((sum, [, many]) => sum + many, 0) * widths.reduce((sum, width) => sum + width, 0);
 
   /** An array of numbers of so many bytes. @param {number} width @param {number} count */
   const numbers = (width, count) => (width === 1 ? new Uint8Array(count) : width === 2 ? new Uint16Array(count) : new Uint32Array(count));
@@ -34,23 +54,23 @@ const Lanes = (() => {
     });
   }
 
-  /** Where each interval's entries are in the columns that are in order of kind. @param {Uint8Array | Uint16Array} kinds */
-  function places(kinds) {
+  /** Find where each interval's entries are in the columns that are in order of kind. @param {Uint8Array | Uint16Array} kinds */
+  function locate(kinds) {
     const next = new Uint32Array(65537);
     for (const kind of kinds) next[kind + 1]++;
     for (let kind = 1; kind < next.length; kind++) next[kind] += next[kind - 1];
-    return Uint32Array.from(kinds, (kind) => next[kind]++);
+    if (places.length < kinds.length) places = new Uint32Array(kinds.length);
+    for (let index = 0; index < kinds.length; index++) places[index] = next[kinds[index]]++;
   }
 
   /** Fill lanes from one block. @param {Lane[]} lanes @param {[[number, number][], number[]]} shape @param {Uint8Array} bytes */
   function fill(lanes, [pieces, widths], bytes) {
     const count = pieces.reduce((sum, [, many]) => sum + many, 0);
-    if (bytes.length !== count * widths.reduce((sum, width) => sum + width, 0)) throw new Error("a block of the timeline is damaged");
     const kinds = numbers(widths[0], count);
     for (let plane = 0; plane < widths[0]; plane++) {
       for (let index = 0; index < count; index++) kinds[index] |= bytes[plane * count + index] << (8 * plane);
     }
-    const place = places(/** @type {Uint8Array} */ (kinds));
+    locate(/** @type {Uint8Array} */ (kinds));
     let from = 0;
     for (const [number, many] of pieces) {
       const lane = lanes[number];
@@ -60,7 +80,7 @@ const Lanes = (() => {
       const targets = /** @type {[Uint8Array | Uint16Array | Uint32Array, number][]} */ ([[lane.starts, there + 1], [lane.what, there], [lane.who, there], [lane.on, there]]);
       for (const [column, [target, first]] of targets.entries()) {
         for (let plane = 0; plane < widths[column + 1]; plane++, at += count) {
-          for (let index = 0; index < many; index++) target[first + index] |= bytes[at + place[from + index]] << (8 * plane);
+          for (let index = 0; index < many; index++) target[first + index] |= bytes[at + places[from + index]] << (8 * plane);
         }
       }
       // What was read into the starts are lengths: each interval begins where the one before ends.
@@ -140,5 +160,5 @@ const Lanes = (() => {
     return out;
   }
 
-  return { inflate, empty, fill, index, find, columns };
+  return { inflate, sizeOf, empty, fill, index, find, columns };
 })();

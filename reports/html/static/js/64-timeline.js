@@ -266,7 +266,7 @@
     if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023, and the timeline needs a newer one");
     for (const [number, shape] of data.blocks.entries()) {
       const block = CT.find(`block-timeline-${number}`);
-      Lanes.fill(view.lanes, shape, await Lanes.inflate(block.textContent));
+      Lanes.fill(view.lanes, shape, await Lanes.inflate(block.textContent, Lanes.sizeOf(shape)));
       block.remove();
     }
     for (const lane of view.lanes) Lanes.index(lane, view.stateOf, view.looks.length);
