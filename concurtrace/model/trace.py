@@ -358,6 +358,14 @@ class StateTotal:
     folded_count: int = 0
 
 
+class ThreadEnd(Enum):
+    """How a thread ended."""
+
+    RETURNED = "its function returned"
+    STOPPED = "it was ended in the middle, as Python does while it winds up"
+    ALIVE = "it was still there when its process ended"
+
+
 @dataclass(frozen=True)
 class Thread:
     """A thread: its spans are rows ``first`` to ``last`` (not included) of ``Trace.spans``.
@@ -379,6 +387,7 @@ class Thread:
     runs_python: bool = True
     creator_tid: int = 0
     cpu_ns: int | None = None
+    ended: ThreadEnd = ThreadEnd.RETURNED
 
     @property
     def lifetime_ns(self) -> int:

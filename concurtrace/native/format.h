@@ -240,6 +240,8 @@ enum ct_slot_flag {
     CT_T_MAIN = 2,               /* main thread of the process */
     CT_T_PYTHON = 4,             /* has taken a GIL at least once */
     CT_T_ENDED = 8,              /* end_ns is valid */
+    CT_T_STOPPED = 32,           /* ended inside of a call, not by returning from its function: so Python ends
+                                  * threads that ask for the GIL while it winds up */
     CT_T_REST = 16               /* no thread but the sum of those that ended and had found no slot (the budget
                                   * was used up): only the sums count, pairs are all in pair_other */
 };

@@ -47,6 +47,7 @@ struct ct_self {
     struct ct_gil *gil;        /* the GIL it took last */
     uint64_t gil_taken_ns, gil_wait_ns, gil_segment_ns;
     uint32_t gil_holder;       /* holder when the running part of a GIL wait began */
+    bool in_function;          /* the function that the thread was made for has not returned */
     bool released_only;        /* because it was asked to, and nothing was called since */
     struct ct_chunk *chunk;
     uint32_t chunk_used, sequence;

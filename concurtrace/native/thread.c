@@ -171,7 +171,7 @@ void ct_thread_end(void *given)
     }
     ct_read_cpu(self->slot, now);
     self->slot->end_ns = now;
-    __atomic_or_fetch(&self->slot->flags, CT_T_ENDED, __ATOMIC_RELEASE);
+    __atomic_or_fetch(&self->slot->flags, self->in_function ? CT_T_ENDED | CT_T_STOPPED : CT_T_ENDED, __ATOMIC_RELEASE);
     if (self->slot == &own_slot)
         add_to_rest(self->slot);
     errno = saved;
@@ -188,7 +188,10 @@ static void *thread_main(void *given)
     __atomic_store_n(&start->taken, 0, __ATOMIC_RELEASE);
     if (ct.header != NULL && ct.mode == CT_MODE_PYTHON && ct_register(self->create_ns, CT_STARTING, 0) != NULL)
         ct_switch(self, CT_RUNNING_NOGIL, ct_now());
-    return function(argument);
+    self->in_function = true;
+    void *result = function(argument);
+    self->in_function = false;
+    return result;
 }
 
 CT_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*function)(void *),
@@ -230,5 +233,6 @@ void ct_fork_child_threads(uint64_t now)
     self->gil_taken_ns = self->gil_held ? now : 0;
     self->creator_tid = ct.fork_parent_tid;
     self->named = false;
+    self->in_function = false;
     self->held_count = 0;
 }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.states import State
-from concurtrace.model.trace import NO_CORE, Folds, SpanFlag, Spans, Thread
+from concurtrace.model.trace import NO_CORE, Folds, SpanFlag, Spans, Thread, ThreadEnd
 from concurtrace.recording import layout, totals
 from concurtrace.recording.spans import ThreadSpans
 
@@ -144,6 +144,12 @@ def _shorten_open(made: Draft, excess_ns: int) -> None:
     made.dropped += 1
 
 
+def _ended(flags: int) -> ThreadEnd:
+    if not flags & layout.T_ENDED:
+        return ThreadEnd.ALIVE
+    return ThreadEnd.STOPPED if flags & layout.T_STOPPED else ThreadEnd.RETURNED
+
+
 def finish(made: Draft, first: int, last: int) -> Thread:
     """Make the row of the trace; its spans are rows ``first`` to ``last`` of the columns."""
     size = len(made.folded.ns)
@@ -167,6 +173,7 @@ def finish(made: Draft, first: int, last: int) -> Thread:
         totals=totals.complete(stored, made.folded, made.end_ns - made.start_ns),
         gil=totals.gil_use(slot, made.end_ns, open_wait),
         is_main=bool(flags & layout.T_MAIN),
+        ended=_ended(flags),
         runs_python=bool(flags & layout.T_PYTHON),
         creator_tid=int(slot["creator_tid"]),
         cpu_ns=cpu_ns(made),

@@ -12,7 +12,7 @@ from concurtrace.diagnosis.engine import ask
 from concurtrace.model.report import Severity
 from concurtrace.model.run import Execution
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import EndedBy, LockOrder, Samples, StateTotal, Trace
+from concurtrace.model.trace import EndedBy, LockOrder, Samples, StateTotal, ThreadEnd, Trace
 from tests.builders_trace import MS, ZERO_NS, TraceBuilder, trace
 from tests.unit.diagnosis.cases import case, heads, light, rule, severity
 
@@ -289,28 +289,29 @@ def test_a_callback_that_keeps_the_main_loop_freezes_the_window() -> None:
     assert severity("frozen-gui", case(window(20, ready=600))) is OK
 
 
-def test_a_daemon_at_work_when_the_program_ends_is_cut_short() -> None:
-    ended = (
-        trace()
-        .thread("main")
-        .sleeps(990)
-        .running(10)
-        .thread("writer")
-        .runs_free(1000, at="app.py:3 in w")
+def daemon(state: State, ended: ThreadEnd) -> Trace:
+    """A program that ends beside a thread that has been in a state all the time."""
+    made = trace().thread("main").sleeps(990).running(10)
+    built = made.thread("daemon").span(state, 1000, at="app.py:3 in beat").build()
+    return replace(
+        built,
+        threads=tuple(one if one.is_main else replace(one, ended=ended) for one in built.threads),
     )
-    (said,) = ask(rule("daemon-cut-short"), case(ended))
+
+
+@pytest.mark.parametrize("ended", [ThreadEnd.ALIVE, ThreadEnd.STOPPED])
+def test_a_daemon_at_work_when_the_program_ends_is_cut_short(ended: ThreadEnd) -> None:
+    (said,) = ask(rule("daemon-cut-short"), case(daemon(State.RUNNING_NOGIL, ended)))
     assert said.severity is WARNING
-    assert "writer" in said.summary
-    beats = trace().thread("main").sleeps(990).running(10).thread("heart").sleeps(1000)
-    assert severity("daemon-cut-short", case(beats)) is OK
-    joined = trace().thread("main").waits(990, Reason.JOIN, by="writer").running(10)
-    joined.thread("writer").runs_free(980).running(10)
-    assert severity("daemon-cut-short", case(joined)) is OK
+    assert "(daemon)" in said.summary
+    assert said.where == ("app.py:3 in beat",)
+    assert severity("daemon-cut-short", case(daemon(State.SLEEP, ended))) is OK
+    returned = daemon(State.RUNNING_NOGIL, ThreadEnd.RETURNED)
+    assert severity("daemon-cut-short", case(returned)) is OK
 
 
 def test_a_daemon_that_slept_is_told_where_the_result_is_wrong() -> None:
-    beats = trace().thread("main").sleeps(990).running(10).thread("heart").sleeps(1000)
-    wrong = light(verified=False)
+    beats, wrong = daemon(State.SLEEP, ThreadEnd.ALIVE), light(verified=False)
     assert severity("daemon-cut-short", case(beats, wrong)) is WARNING
     assert severity("lost-update", case(beats, wrong)) is OK
 

@@ -42,6 +42,7 @@ NUMBERS = {
     "CT_H_TABLE_FULL": layout.H_TABLE_FULL,
     "CT_H_BUDGET_USED": layout.H_BUDGET_USED,
     "CT_T_ENDED": layout.T_ENDED,
+    "CT_T_STOPPED": layout.T_STOPPED,
     "CT_P_DEAD_ROW": layout.P_DEAD_ROW,
     "CT_START_EXEC": layout.START_EXEC,
     "CT_STARTING": len(layout.STATE_OF) - 1,
