@@ -33,6 +33,7 @@ COURSES = {
     "D": ("about.md", "What the description of the courses adds"),
 }
 _LOOK = "What to look for in the report: "
+"""How the paragraph begins in the docstring of every workload; the contract tests see to it."""
 _INTRODUCTION = """\
 What both courses teach, as something to run: for each lesson the commands, and what their reports
 show. [tables.md](tables.md) tells in words what the courses tell in words;
@@ -183,14 +184,24 @@ def _index(statements: list[Statement]) -> str:
 def _course(title: str, statements: list[Statement]) -> str:
     blocks = [f"# {title}", _MADE]
     for lesson, parts in _lessons(statements).items():
-        blocks += [f"## {lesson}", f"> {parts[0].says}"]
+        blocks.append(f"## {lesson}")
         rows = [f"| {one.says} | {_cell(one)} |" for one in parts]
         blocks.append("| statement | what runs it |\n|---|---|\n" + "\n".join(rows))
         commands = dict.fromkeys(command for one in parts for command in one.commands)
         if commands:
-            blocks.append("What the reports show:")
-            blocks.append("\n".join(f"- `{one}`{_link(one)}: {shows(one)}" for one in commands))
+            blocks += ["What the reports show:", "\n".join(_shown(list(commands)))]
     return _joined(blocks)
+
+
+def _shown(commands: list[str]) -> list[str]:
+    """List what commands show, those of one workload together, below what to look for in it."""
+    lines = [f"- `{one}`: {shows(one)}" for one in commands if parse(one).workload is None]
+    for name in dict.fromkeys(parse(one).workload for one in commands):
+        if name is not None:
+            lines.append(f"- [{name}](workloads.md#{name}): {_look(name)}")
+            mine = [one for one in commands if parse(one).workload == name]
+            lines += [f"  - `{one}`: {shows(one)}" for one in mine]
+    return lines
 
 
 def _cell(statement: Statement) -> str:
@@ -199,9 +210,11 @@ def _cell(statement: Statement) -> str:
     return "<br>".join(parts)
 
 
-def _link(command: str) -> str:
-    workload = parse(command).workload
-    return f" ([{workload}](workloads.md#{workload}))" if workload is not None else ""
+def _look(name: str) -> str:
+    """Return what to look for in the report of a workload."""
+    paragraphs = inspect.cleandoc(_module(name).__doc__ or "").split("\n\n")
+    look = next((one for one in paragraphs if one.startswith(_LOOK)), "")
+    return _capital(_one_line(look).removeprefix(_LOOK))
 
 
 def _workloads() -> str:
@@ -209,15 +222,14 @@ def _workloads() -> str:
     for name in discovery.modules(Kind.WORKLOAD):
         module = _module(name)
         workload: Workload = module.WORKLOAD
-        first, *paragraphs = inspect.cleandoc(module.__doc__ or "").split("\n\n")
-        look = next((one for one in paragraphs if one.startswith(_LOOK)), "")
-        blocks += [f"## {name}", first, f"Lessons: {', '.join(workload.lessons)}."]
+        lessons = ", ".join(workload.lessons)
+        blocks += [f"## {name}", _first_line(module.__doc__), f"Lessons: {lessons}."]
         modes = [
             f"| `{mode}` | {_first_line(one.function.__doc__)} |"
             for mode, one in workload.modes.items()
         ]
         blocks.append("| mode | |\n|---|---|\n" + "\n".join(modes))
-        blocks.append(_one_line(look))
+        blocks.append(f"{_LOOK}{_look(name)}")
         lines = [f"- variant `{one.name}`: {one.meaning}" for one in workload.variants]
         lines += [
             f"- fault `{one.name}`: {one.meaning}; {one.outcome.value}" for one in workload.faults
