@@ -11,6 +11,9 @@ from concurtrace.rundir import store
 from concurtrace.rundir.atomic import write_atomically
 from concurtrace.rundir.comparison import is_comparison
 
+_FILES = {"html": HTML_NAME, "perfetto": "run.perfetto-trace"}
+"""Formats that nobody wants on a terminal, and the file in the run directory instead."""
+
 
 @click.command()
 @click.argument("run", default="last")
@@ -39,8 +42,8 @@ def command(run: str, format_name: str, output: Path | None, open_it: bool) -> N
     folder = store.find(run)
     format_name = "html" if open_it else format_name
     content = render(folder, format_name)
-    if output is None and (open_it or format_name == "html"):
-        output = folder / HTML_NAME
+    if output is None and format_name in _FILES:
+        output = folder / _FILES[format_name]
     if output is None:
         with os.fdopen(os.dup(1), "wb") as stdout:
             stdout.write(content if content.endswith(b"\n") else content + b"\n")
