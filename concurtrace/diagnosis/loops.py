@@ -15,9 +15,12 @@ from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Prediction
 from concurtrace.model.states import Reason
 from concurtrace.model.task_report import BlockedStep
+from concurtrace.model.tasks import Flavour
 
 TOLD = 3
 """Places told by one rule: more are for the table of loops."""
+_OTHERS = 2
+"""Tasks that go on after one that runs long: one of them may be who waited for it."""
 _DESCRIBED = 200
 """Steps looked at one by one, the longest first: what is left is shorter than all of them."""
 
@@ -27,7 +30,8 @@ class Culprit:
     """A place whose steps held a loop up: how often, how long, and what others lost by it.
 
     ``worst`` is its longest step; ``window_ns`` from the first to the last, from the run's start.
-    ``steps`` are rows of the steps.
+    ``steps`` are rows of the steps. ``harmful`` says that others lost by it: they were ready
+    meanwhile, or did the same one after the other, or could not be heard of.
     """
 
     where: str
@@ -38,6 +42,7 @@ class Culprit:
     worst: BlockedStep
     window_ns: tuple[int, int]
     steps: tuple[int, ...]
+    harmful: bool
 
 
 def culprits(case: Case, steps: NDArray[np.intp]) -> list[Culprit]:
@@ -49,24 +54,40 @@ def culprits(case: Case, steps: NDArray[np.intp]) -> list[Culprit]:
         one = case.loops.describe(step, zero_ns)
         groups.setdefault(one.where, []).append(one)
         rows.setdefault(one.where, []).append(step)
-    found = [_culprit(where, group, tuple(rows[where])) for where, group in groups.items()]
+    found = [_culprit(case, where, group, rows[where]) for where, group in groups.items()]
     return sorted(found, key=lambda one: -one.ns)
 
 
-def _culprit(where: str, steps: list[BlockedStep], rows: tuple[int, ...]) -> Culprit:
+def _culprit(case: Case, where: str, steps: list[BlockedStep], rows: list[int]) -> Culprit:
+    many = len(np.unique(case.loops.tasks.steps.task[rows])) > 1
+    harmful = many or _unheard(case, rows[0])
+    ns = sum(one.ns for one in steps)
+    late = sum(one.late_ns for one in steps)
     return Culprit(
-        steps=rows,
+        steps=tuple(rows),
+        harmful=harmful or late > 0,
         where=where,
         count=len(steps),
-        ns=sum(one.ns for one in steps),
-        late_ns=sum(one.late_ns for one in steps),
-        held_ns=sum(one.ns for one in steps if one.late),
+        ns=ns,
+        late_ns=late,
+        held_ns=ns if harmful else sum(one.ns for one in steps if one.late),
         worst=max(steps, key=lambda one: one.ns),
         window_ns=(
             min(one.start_ns for one in steps),
             max(one.start_ns + one.ns for one in steps),
         ),
     )
+
+
+def _unheard(case: Case, step: int) -> bool:
+    """Tell whether several others went on later on a loop of which nobody knows who was ready."""
+    tasks, steps = case.loops.tasks, case.loops.tasks.steps
+    loop = int(steps.loop[step])
+    if loop < 0 or tasks.loops[loop].flavour is Flavour.ASYNCIO:
+        return False
+    later = tasks.tasks.loop == loop
+    later &= case.loops.figures.end_ns > steps.end_ns[step]
+    return int(later.sum()) > _OTHERS
 
 
 def idle_places(case: Case) -> dict[int, str]:

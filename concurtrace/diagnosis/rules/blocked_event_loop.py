@@ -27,7 +27,7 @@ def check(case: Case) -> Iterable[Answer]:
     told = 0
     for one in culprits(case, slow)[:TOLD]:
         severity = LONGEST_NS.judge(one.worst.ns)
-        if one.ns < SHARE * case.wall_ns or not one.late_ns:
+        if one.ns < SHARE * case.wall_ns or not one.harmful:
             severity = Severity.INFO
         who = one.worst.coroutine or "A callback"
         told += 1

@@ -40,7 +40,7 @@ def check(case: Case) -> Iterable[Answer]:
     found = found[np.argsort(-asleep[found])]
     for one in culprits(case, found)[:TOLD]:
         share = one.ns / max(case.wall_ns, 1)
-        severity = SHARE.judge(share) if one.late_ns else Severity.INFO
+        severity = SHARE.judge(share) if one.harmful else Severity.INFO
         did = _DID.get(one.worst.state or State.UNKNOWN, "slept in the kernel")
         call = f" ({one.worst.call})" if one.worst.call else ""
         yield Answer(

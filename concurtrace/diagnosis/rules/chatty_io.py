@@ -6,6 +6,7 @@ with far fewer.
 
 from collections.abc import Iterable
 
+from concurtrace.analysis.task_steps import loop_rows
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
@@ -23,9 +24,11 @@ SHORT_NS = 200_000
 def check(case: Case) -> Iterable[Answer]:
     """Count calls, from exact totals: most are too short to be kept singly."""
     calls, ns, row = 0, 0, 0
+    # An event loop asks in each of its rounds what is ready: that is no input or output.
+    loops = set(loop_rows(case.loops.tasks, case.trace).tolist())
     for number, thread in enumerate(case.trace.threads):
         total = thread.totals.get(State.IO_WAIT)
-        if total is not None and total.count > calls:
+        if total is not None and total.count > calls and number not in loops:
             calls, ns, row = total.count, total.ns, number
     rate, mean = calls / (case.wall_ns / 1e9), ns / max(calls, 1)
     severity = PER_SECOND.judge(rate)

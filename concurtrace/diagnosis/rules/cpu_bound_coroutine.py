@@ -25,12 +25,13 @@ SHARE = 0.05
 def check(case: Case) -> Iterable[Answer]:
     """Find long steps that spent most of their time at work; waits for a core are none."""
     steps, asleep = case.loops.tasks.steps, case.loops.off_core_ns
-    worked = case.loops.own_ns - asleep - case.loops.kept_ns
-    found = np.flatnonzero((worked >= LONGEST_NS.info) & (worked >= RUNNING * case.loops.own_ns))
+    free = case.loops.own_ns - case.loops.kept_ns
+    worked = free - asleep
+    found = np.flatnonzero((worked >= LONGEST_NS.info) & (worked >= RUNNING * free))
     found = found[np.argsort(-worked[found])]
     for one in culprits(case, found)[:TOLD]:
         severity = LONGEST_NS.judge(one.worst.ns)
-        if one.ns < SHARE * case.wall_ns or not one.late_ns:
+        if one.ns < SHARE * case.wall_ns or not one.harmful:
             severity = Severity.INFO
         yield Answer(
             severity,

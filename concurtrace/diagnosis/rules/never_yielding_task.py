@@ -27,7 +27,7 @@ def check(case: Case) -> Iterable[Answer]:
     alone = len(tasks) < 2
     for one in culprits(case, slow)[:TOLD]:
         yield Answer(
-            Severity.INFO if alone or not one.late_ns else Severity.WARNING,
+            Severity.INFO if alone or not one.harmful else Severity.WARNING,
             f"{one.worst.coroutine} ran {time_text(one.worst.ns)} from its start before it awaited"
             " anything.",
             f"Others that were ready lost {time_text(one.late_ns)} meanwhile.",
