@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from concurtrace.analysis.concurrency import WANTING
+from concurtrace.analysis.crew import pool_workers
 from concurtrace.model.trace import EndedBy, Process, Spans, ThreadEnd, Trace
 
-LATELY_NS = 100_000_000
-"""Over how long before its end is looked at whether it was at work."""
+LATELY_NS = 500_000_000
 AT_WORK = 0.5
+"""It was at work when it was so for half of the last half second: its very last moment may belong
+to whatever ended it."""
 _WITH_PARENT_NS = 2_000_000_000
 """A daemonic process is ended when its parent ends, which then still has to wind up."""
 
@@ -29,9 +31,11 @@ class CutOff:
 def cut_off(trace: Trace) -> tuple[CutOff, ...]:
     """Find daemons that were still there when their program ended by itself."""
     found = []
+    pooled = pool_workers(trace)
     for row, one in enumerate(trace.threads):
         process = trace.processes[one.process]
-        if not one.runs_python or one.first == one.last:
+        # A pool ends its workers: when it is closed they have nothing to do.
+        if not one.runs_python or one.first == one.last or pooled[row]:
             continue
         if one.is_main:
             cut = _was_terminated(trace, process)

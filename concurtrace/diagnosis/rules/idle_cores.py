@@ -13,8 +13,9 @@ from concurtrace.model.report import Severity
 from concurtrace.model.states import State
 from concurtrace.units import significant
 
-IDLE = 0.5
-"""Share of the usable cores that nobody of the target used; VTune calls half of them poor."""
+IDLE = 0.45
+"""Share of the usable cores that nobody of the target used. VTune calls half of them poor; two that
+take turns use a little more than one core, for they overlap as they hand over."""
 PEERS = 0.5
 """Share of the critical path spent on peers, devices and timers from which no core would help."""
 
