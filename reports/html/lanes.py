@@ -111,7 +111,7 @@ def lay_out(
     """
     tick = tick_ns or tick_of(trace.wall_ns)
     threshold = _threshold(trace, most)
-    numbers = _lane_numbers(trace)
+    numbers = lane_numbers(trace)
     who = _wakers(trace, numbers)
     lanes = []
     for row, process in enumerate(trace.processes):
@@ -146,7 +146,7 @@ def _has_gil(trace: Trace, process: Process) -> bool:
     return trace.gil and held > 1
 
 
-def _lane_numbers(trace: Trace) -> Numbers:
+def lane_numbers(trace: Trace) -> Numbers:
     """Tell the lane of every thread, by the order in which lanes are made."""
     numbers = np.zeros(len(trace.threads), np.int64)
     at = 0

@@ -20,6 +20,7 @@ from .._words import subject
 from .section import Section
 from .sections import (
     artifacts,
+    blocking,
     cores,
     details,
     findings,
@@ -53,6 +54,7 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     tasks.build,
     gil.build,
     locks.build,
+    blocking.build,
     waiting.build,
     functions.build,
     flame.build,
