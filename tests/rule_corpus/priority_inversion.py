@@ -23,10 +23,12 @@ def run(*, share: bool, count: int) -> None:
     ]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
+    while share and any(thread.is_alive() for thread in threads):
         with LOCK:
             pass
         time.sleep(0.005)
+    for thread in threads:
+        thread.join()
 
 
 def trigger() -> None:

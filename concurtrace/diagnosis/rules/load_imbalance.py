@@ -17,6 +17,8 @@ UNBALANCED = Limits(0.2, 0.35)
 which chance and other programs do not bring about."""
 LEAST_SHARE = 0.1
 """Share of the run that the mean worker computes: below, the load is not computing."""
+LEAST_HAD = 0.05
+"""Share of the wanted time on a core that was had, at least: below, nothing can be said of work."""
 WORTH = 0.05
 """Share of the run that a fair division would save: below, it is not worth a warning."""
 
@@ -24,13 +26,15 @@ WORTH = 0.05
 def check(case: Case) -> Iterable[Answer]:
     """Compare the CPU time of workers of one kind."""
     found = False
+    # A second of CPU time took longer where other programs had the cores too.
+    stretched = 1 / max(case.availability, LEAST_HAD)
     for crew in case.crews:
         loads = np.array([case.cpu_of(one) for one in crew.threads], np.int64)
         mean, most = float(loads.mean()), int(loads.max())
-        if mean < LEAST_SHARE * case.wall_ns:
+        if mean * stretched < LEAST_SHARE * case.wall_ns:
             continue
         severity = UNBALANCED.judge(1 - mean / most)
-        gain = round(min(most - mean, case.wall_ns))
+        gain = round(min((most - mean) * stretched, case.wall_ns))
         if severity is Severity.OK:
             continue
         found = True
