@@ -108,6 +108,13 @@ def screenshot(session: nox.Session) -> None:
 
 
 @nox.session
+def gallery(session: nox.Session) -> None:
+    """Make sample reports and the pictures of the gallery anew."""
+    session.install("-e", ".[test]")
+    session.run("python", "docs/gallery.py")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it in a clean environment and profile a workload with it."""
     session.install("build")

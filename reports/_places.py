@@ -94,6 +94,8 @@ class Places:
         # The bundled workloads are installed like a library, and are what the run is about.
         if "/concurtrace/workloads/" in file:
             return Origin.OWN
+        if file.startswith(f"{_PACKAGE}concurtrace/"):
+            return Origin.LIBRARY
         if file == "<string>":
             # What namedtuple and dataclass make is called so as well.
             return Origin.OWN if self.is_code else Origin.LIBRARY
