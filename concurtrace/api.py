@@ -8,6 +8,7 @@ from pathlib import Path
 
 from concurtrace import discovery
 from concurtrace.analysis.hot import find_hot
+from concurtrace.analysis.loops import unknown_loops
 from concurtrace.analysis.polls import with_polls
 from concurtrace.analysis.states import states_report
 from concurtrace.analysis.tasks import tasks_report
@@ -21,6 +22,7 @@ from concurtrace.model.recording import Recording
 from concurtrace.model.report import Artifact, Outcome, Report, StatesReport
 from concurtrace.model.run import Environment
 from concurtrace.model.task_report import TasksReport
+from concurtrace.model.tasks import TaskTrace
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus
 
@@ -100,9 +102,13 @@ def _states(found: Manifest, recording: Recording) -> StatesReport | None:
 
 
 def _tasks(recording: Recording) -> TasksReport | None:
-    if recording.tasks is None or not recording.tasks.processes:
-        return None
-    return tasks_report(recording.tasks, recording.trace)
+    tasks, trace = recording.tasks, recording.trace
+    if tasks is not None and tasks.processes:
+        return tasks_report(tasks, trace)
+    # Loops of frameworks that are not known are told by the states of their threads alone.
+    if trace is not None and unknown_loops(trace, set()):
+        return tasks_report(TaskTrace.nothing(), trace)
+    return None
 
 
 def _outcome(found: Manifest) -> Outcome:

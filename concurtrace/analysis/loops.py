@@ -20,7 +20,8 @@ from concurtrace.analysis.task_steps import (
 from concurtrace.model.states import Reason, State
 from concurtrace.model.task_report import BlockedStep, LoopReport
 from concurtrace.model.tasks import NOBODY, Flavour, Loop, bucket_ns, percentile_ns
-from concurtrace.model.trace import ObjectKind, Trace
+from concurtrace.model.trace import Frame, ObjectKind, Trace
+from concurtrace.recording.reasons import standard_module
 
 if TYPE_CHECKING:
     from concurtrace.analysis.tasks import TaskFigures
@@ -30,7 +31,7 @@ SLOW_NS = 10_000_000
 _KEPT = 200
 """So many of the longest steps of a loop are told."""
 _ROUNDS = 10
-"""A thread that came back to epoll so often runs an event loop, whatever framework it is."""
+"""A thread that waited for events so often runs an event loop, whatever framework it is."""
 
 
 class LoopFigures:
@@ -185,17 +186,30 @@ def _loop(found: LoopFigures, number: int, loop: Loop, thread: str, zero_ns: int
 
 
 def unknown_loops(trace: Trace, known: set[int]) -> list[LoopReport]:
-    """Find threads that come back to epoll again and again: loops whose framework is not known."""
-    kinds = np.array([one.kind is ObjectKind.EPOLL for one in trace.objects])
+    """Find threads that wait for events again and again: loops whose framework is not known.
+
+    A socket with a time limit polls too: a selector must have made the wait, or it be for an epoll.
+    Once a thread is known to be a loop, all its polls are, also those too short for a stack.
+    """
     spans = trace.spans
     polls = spans.in_state(State.IO_WAIT) & (spans.reason == Reason.POLL.code)
-    polls &= kinds[spans.object]
+    kinds = np.array([one.kind is ObjectKind.EPOLL for one in trace.objects])
+    selects = np.zeros(len(trace.stacks.parent), bool)
+    for stack in np.unique(spans.stack[polls]).tolist():
+        selects[stack] = any(_selects(frame) for frame in trace.stacks.frames(stack))
+    sure = polls & (kinds[spans.object] | selects[spans.stack])
     told = []
     for row, thread in enumerate(trace.threads):
-        mine = np.flatnonzero(polls[thread.first : thread.last]) + thread.first
-        if len(mine) >= _ROUNDS and thread.tid not in known:
-            told.append(_unknown_loop(trace, row, mine))
+        mine = slice(thread.first, thread.last)
+        if int(sure[mine].sum()) >= _ROUNDS and thread.tid not in known:
+            told.append(_unknown_loop(trace, row, np.flatnonzero(polls[mine]) + thread.first))
     return told
+
+
+def _selects(frame: Frame) -> bool:
+    """Tell whether a frame is one that waits for events on behalf of others: Trio's, a selector."""
+    file = frame.function.file
+    return standard_module(file) == "selectors" or "epoll" in file.rpartition("/")[2]
 
 
 def _unknown_loop(trace: Trace, row: int, polls: NDArray[np.intp]) -> LoopReport:

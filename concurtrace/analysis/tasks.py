@@ -155,7 +155,7 @@ def _path(figures: TaskFigures) -> tuple[TaskPathStep, ...]:
 def _end_ns(tasks: TaskTrace, trace: Trace | None) -> int:
     """Return when the run ended, for processes that were killed."""
     ends = [one.end_ns for one in tasks.loops] + [one.start_ns for one in tasks.processes]
-    return max(ends) if trace is None else max(*ends, trace.end_ns)
+    return max([*ends, trace.end_ns] if trace is not None else ends)
 
 
 def _task(figures: TaskFigures, row: int, zero_ns: int) -> TaskReport:

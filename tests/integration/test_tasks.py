@@ -565,6 +565,51 @@ def test_running_tasks_are_what_kept_the_loops_thread_busy(tmp_path: Path) -> No
     assert running == pytest.approx(loop["busy_ns"], rel=0.02)
 
 
+def test_a_loop_that_cannot_be_followed_is_said(tmp_path: Path) -> None:
+    found = record(
+        tmp_path,
+        f"""
+        import asyncio, sys
+        from pathlib import Path
+        Path("{tmp_path}/uvloop.py").write_text("")
+        sys.path.insert(0, "{tmp_path}")
+        import uvloop
+        asyncio.run(asyncio.sleep(0))
+        """,
+    )
+    (loss,) = found.trace.losses
+    assert loss.what == "tasks of uvloop in process 1"
+    assert "in C" in loss.reason
+
+
+def test_a_thread_that_selects_again_and_again_is_a_loop_whatever_runs_it(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "import selectors, socket, threading, time\n"
+        "here, there = socket.socketpair()\n"
+        "def loop():\n"
+        "    with selectors.DefaultSelector() as events:\n"
+        "        events.register(here, selectors.EVENT_READ)\n"
+        "        for number in range(20):\n"
+        "            events.select()\n"
+        "            here.recv(1)\n"
+        "            if number == 10:\n"
+        "                time.sleep(0.2)\n"
+        "thread = threading.Thread(target=loop, name='the loop')\n"
+        "thread.start()\n"
+        "for _ in range(20):\n"
+        "    time.sleep(0.005)\n"
+        "    there.send(b'x')\n"
+        "thread.join()\n"
+    )
+    done = concurtrace(tmp_path, "run", "--quiet", "--with", "states,tasks", "program.py")
+    assert done.returncode == 0, done.stderr
+    (unknown,) = [one for one in loops_of(last_report(tmp_path)) if one["thread"] == "the loop"]
+    assert unknown["flavour"] == "another loop"
+    worst = unknown["blocked"][0]
+    assert worst["state"] == "SLEEP"
+    assert worst["where"].endswith("program.py:10 in loop")
+
+
 def test_greenlets_are_tasks_and_their_hub_is_the_loop(tmp_path: Path) -> None:
     pytest.importorskip("gevent")
     found = record(

@@ -52,7 +52,7 @@ def check(case: Case) -> Iterable[Answer]:
 
 
 def _unknown(case: Case, told: int) -> Iterable[Answer]:
-    """Judge threads that come back to epoll again and again, whatever framework runs them."""
+    """Judge threads that wait for events again and again, whatever framework runs them."""
     known = {one.tid for one in case.loops.tasks.loops}
     for loop in unknown_loops(case.whole, known):
         worst = max(loop.blocked, key=lambda one: one.ns, default=None)
@@ -77,4 +77,4 @@ def _unknown(case: Case, told: int) -> Iterable[Answer]:
         yield fine("No step held an event loop up.", longest_ns=longest)
 
 
-RULE = Rule("blocked-event-loop", frozenset({Part.TASKS, Part.STATES}), check)
+RULE = Rule("blocked-event-loop", frozenset({Part.STATES}), check)
