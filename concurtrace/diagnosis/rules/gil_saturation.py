@@ -21,14 +21,16 @@ there on what is left over for parallel work is less than what other overheads t
 CONTENTION = 0.2
 """Share of the time wanted with the GIL that is spent waiting for it: below, it is a side show."""
 RUNNER = 0.1
-"""A thread that waited for less of the time, or ran half as much beside others, is no rival."""
+"""A thread that waited for less of the time, or ran half as much beside others, is no rival; where
+there are more than ten threads, one that got less than half of an equal share of the time."""
 
 
 def check(case: Case) -> Iterable[Answer]:
     """Judge the process whose threads waited longest."""
     gil = gils(case.trace)[0]
-    runners = [one for one in gil.threads if _contested_ns(case, one) > RUNNER / 2 * gil.life_ns]
-    waiters = [one for one in gil.threads if one.ns(State.GIL_WAIT) > RUNNER * gil.life_ns]
+    least_ns = min(RUNNER, 1 / max(len(gil.threads), 1)) * gil.life_ns
+    runners = [one for one in gil.threads if _contested_ns(case, one) > least_ns / 2]
+    waiters = [one for one in gil.threads if one.ns(State.GIL_WAIT) > least_ns]
     held, contention = share_text(gil.held), share_text(gil.contention)
     if len(runners) < 2 or gil.contention < CONTENTION or not waiters:
         yield fine(

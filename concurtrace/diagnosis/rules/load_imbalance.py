@@ -60,6 +60,8 @@ def check(case: Case) -> Iterable[Answer]:
             gain_ns=gain,
             cause=Cause.WORK,
             thing=crew.name,
+            # Threads that take turns are done when the last turn is, however they share the turns.
+            explained_by=frozenset() if crew.of_processes else frozenset({Cause.GIL}),
         )
     if not found:
         yield fine("No workers had much more to do than their like.", crews=len(case.crews))

@@ -12,7 +12,7 @@ from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
 
 TOGETHER = 2
-"""Threads that ran Python: one alone loses nothing to others."""
+"""Threads that ran Python, or tasks: one alone loses nothing to others."""
 
 
 def check(case: Case) -> Iterable[Answer]:
@@ -26,22 +26,24 @@ def check(case: Case) -> Iterable[Answer]:
     if cut_off(case.whole):
         yield fine("The result was wrong, and daemons were cut off: that may be why.")
         return
-    sharers = [one for one in case.trace.threads if one.runs_python]
-    if len(sharers) < TOGETHER:
-        yield fine("The result was wrong, but only one thread could have made it so.")
+    threads = sum(one.runs_python for one in case.trace.threads)
+    tasks = len(case.recording.tasks.tasks) if case.recording.tasks else 0
+    if max(threads, tasks) < TOGETHER:
+        yield fine("The result was wrong, but nothing was recorded that shared what it wrote.")
         return
+    sharers = plural(threads, "thread") if threads >= TOGETHER else plural(tasks, "task")
     differs = f"{plural(len(runs), 'run')} came to {plural(len(results), 'different result')}"
     yield Answer(
         Severity.WARNING,
-        f"The result is not the declared one: {plural(len(sharers), 'thread')} may have"
-        " overwritten each other's changes."
+        f"The result is not the declared one: {sharers} may have overwritten each other's changes."
         if wrong
-        else f"{differs}: threads may have overwritten each other's changes.",
+        else f"{differs}: {sharers} may have overwritten each other's changes.",
         f"Wrong in: {', '.join(wrong)}." if wrong else "",
         "Put what reads and writes back under one lock, or let one thread own the data and take"
-        " changes from a queue. `concurtrace stress` shows the moment at which it goes wrong.",
+        " changes from a queue; between tasks, await nothing between reading and writing back."
+        " `concurtrace stress` shows the moment at which it goes wrong.",
         case.sampled(),
-        evidence={"runs": len(runs), "results": len(results), "threads": len(sharers)},
+        evidence={"runs": len(runs), "results": len(results), "threads": threads, "tasks": tasks},
         gain_ns=case.wall_ns,
         cause=Cause.CODE,
         thing="lost update",

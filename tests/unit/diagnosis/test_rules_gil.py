@@ -187,3 +187,13 @@ def test_a_free_threaded_build_with_the_gil_is_told() -> None:
     python = replace(builders.environment(), free_threaded=True)
     assert severity("gil-re-enabled", replace(given, environment=python)) is WARNING
     assert severity("gil-re-enabled", given) is OK
+
+
+def test_a_crowd_of_threads_that_each_run_little_saturates_the_gil_too() -> None:
+    made = trace()
+    for number in range(100):
+        made.thread(f"t{number}").waits_gil(10 * number, by="t0").running(10)
+        made.waits_gil(10 * (99 - number), by="t0")
+    (said,) = ask(rule("gil-saturation"), case(made))
+    assert said.severity is WARNING
+    assert said.evidence["threads"] == 100
