@@ -11,11 +11,8 @@ static PyObject *job_init(PyObject *self, PyObject *const *args, Py_ssize_t coun
     if (result == NULL || !tk_on())
         return result;
     struct tk_job *job = calloc(1, sizeof *job);
-    void **found = job != NULL ? tk_map_at(&jobs, (uintptr_t)self, 0) : NULL;
-    if (found == NULL) {
-        free(job);
+    if (job == NULL)
         return result;
-    }
     struct tk_current *here = tk_current;
     job->submitted_ns = tk_now();
     job->from_tid = tk_tid();
@@ -24,6 +21,12 @@ static PyObject *job_init(PyObject *self, PyObject *const *args, Py_ssize_t coun
         job->task = here->live->slot->serial;
     if (count > 1)
         job->code = tk_callable_stack(args[1]);
+    /* Last: what was asked above may run Python code, and that give a job too. */
+    void **found = tk_map_at(&jobs, (uintptr_t)self, 0);
+    if (found == NULL) {
+        free(job);
+        return result;
+    }
     free(*found);
     *found = job;
     return result;

@@ -8,6 +8,7 @@ static void forget(void)
     tk_asyncio_clear();
     tk_greenlets_clear();
     tk_steps_clear();
+    tk_tasks_clear();
     tk_names_clear();
 }
 
@@ -34,7 +35,7 @@ static PyObject *stop(PyObject *self, PyObject *none)
     tk_unhook();
     if (tk_on()) {
         tk_jobs_clear(true);
-        tk_steps_finish();
+        tk_tasks_finish();
     }
     bool inherited = tk_head != NULL && !*tk_alive;
     tk_file_close(inherited);

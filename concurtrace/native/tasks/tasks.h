@@ -67,7 +67,7 @@ uint32_t tk_await_stack(PyObject *coroutine);
 void tk_names_clear(void);
 void tk_names_init(void);
 
-/* ---- steps.c ---- */
+/* ---- table.c and steps.c ---- */
 
 struct tk_ready { uint64_t at_ns; uint32_t waker, tid, thing; uint8_t source; };
 
@@ -104,7 +104,9 @@ void tk_step_end(struct tk_current *here, enum tk_outcome outcome);
 void tk_step_awaits(struct tk_live *live, uint32_t stack, uint32_t on, uint8_t flags);
 void tk_lag(struct tk_loop *loop, uint64_t ns);
 unsigned tk_bucket(uint64_t ns);
-void tk_steps_finish(void);
+void tk_press(void);
+void tk_tasks_finish(void);
+void tk_tasks_clear(void);
 void tk_steps_clear(void);
 void tk_fault(enum tk_fault_kind kind, uint32_t task, uint32_t text, uint32_t stack);
 void tk_loop_closed(PyObject *loop);
