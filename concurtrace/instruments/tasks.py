@@ -15,6 +15,7 @@ from concurtrace.instruments import Instrument, Options, Probe, Site
 from concurtrace.on_import import on_import
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import ModuleType
 
@@ -59,6 +60,7 @@ class TaskProbe(Probe):
         self._site = site
         self._extension: Any = None
         self._started = False
+        self._undo: list[Callable[[], None]] = []
 
     def begin(self) -> None:
         """Watch asyncio and greenlets, now or as soon as they are there."""
@@ -97,17 +99,26 @@ class TaskProbe(Probe):
         """Be told every switch in this thread, and in each that gets a hub of its own."""
         import greenlet  # type: ignore[import-untyped,unused-ignore]
 
-        extension, before, original = self._extension, greenlet.gettrace(), hub.Hub.__init__
-        if before is None:
-            greenlet.settrace(extension.switched)
+        switched, original = self._extension.switched, hub.Hub.__init__
+        if greenlet.gettrace() not in (None, switched):
+            self._note("greenlets", "something else is told of their switches already")
+            return
+        greenlet.settrace(switched)
 
         @functools.wraps(original)
         def made(one: Any, *args: Any, **kwargs: Any) -> None:
             original(one, *args, **kwargs)
-            if greenlet.gettrace() is None:
-                greenlet.settrace(extension.switched)
+            if self._extension is not None and greenlet.gettrace() is None:
+                greenlet.settrace(switched)
+
+        def undo() -> None:
+            if hub.Hub.__init__ is made:
+                hub.Hub.__init__ = original
+            if greenlet.gettrace() is switched:
+                greenlet.settrace(None)
 
         hub.Hub.__init__ = made
+        self._undo.append(undo)
 
     def _start(self) -> None:
         """Make the file."""
@@ -126,6 +137,8 @@ class TaskProbe(Probe):
     def end(self) -> None:
         """Put everything back as it was and close the file."""
         if self._extension is not None:
+            for undo in self._undo:
+                undo()
             self._extension.stop()
             self._extension = None
 

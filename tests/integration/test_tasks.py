@@ -633,6 +633,24 @@ def test_greenlets_are_tasks_and_their_hub_is_the_loop(tmp_path: Path) -> None:
     assert take.waits_at == f"{found.program}:10 in take"
 
 
+def test_greenlets_are_left_alone_afterwards(tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    found = record(
+        tmp_path,
+        """
+        import gevent, greenlet, gevent.hub
+        gevent.sleep(0.001)
+        print(greenlet.gettrace() is None)
+        import __main__
+        __main__.probe.end()
+        print(greenlet.gettrace() is None, hasattr(gevent.hub.Hub.__init__, "__wrapped__"))
+        gevent.sleep(0.001)
+        """,
+    )
+    assert found.stdout.split() == ["False", "True", "False"], found.stderr
+    assert found.returncode == 0
+
+
 def test_generators_of_twisted_are_tasks(tmp_path: Path) -> None:
     pytest.importorskip("twisted")
     found = record(
