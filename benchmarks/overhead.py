@@ -3,7 +3,8 @@
 Every round runs each tool once, in an order of its own, so that drift of the machine hits all
 alike; a figure is the median over rounds of (time under the tool / time without it in the same
 round), with a bootstrap interval. Times are those of the programs' own work, as they print it,
-without the start of the interpreter. Run by ``nox -s overhead``; results go to RESULTS.md.
+without the start of the interpreter. Run by ``nox -s overhead``; the table goes to
+``results/overhead.md``.
 """
 
 import argparse
@@ -24,11 +25,14 @@ from concurtrace.launch import command
 from concurtrace.launch.plan import RunPlan, workload_target
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "RESULTS.md"
+RESULTS = HERE / "results" / "overhead.md"
 PROGRAMS = ("cpu_threads", "socket_pair", "locks")
 CRAWLER_MODES = ("sequential", "threads", "processes", "async")
 SAMPLES = 2000
 """Bootstrap samples per interval."""
+
+Times = dict[str, list[tuple[int, int]]]
+"""For every tool and round the nanoseconds of the work with it and, in the same round, without."""
 
 Run = Callable[[list[str]], int]
 """Run a command prefix with the program behind it; return the nanoseconds of its work."""
@@ -141,9 +145,9 @@ def interval(ratios: list[float]) -> tuple[float, float, float]:
     return statistics.median(ratios), medians[SAMPLES // 40], medians[-SAMPLES // 40]
 
 
-def measure_program(name: str, tools: list[Tool], rounds: int) -> dict[str, list[float]]:
-    """Collect ratios to the plain run of the same round, ``{tool: ratios}``."""
-    ratios: dict[str, list[float]] = {}
+def measure_program(name: str, tools: list[Tool], rounds: int) -> Times:
+    """Time every tool and the plain run in each round."""
+    found: Times = {}
     for number in range(rounds):
         runs: dict[str, Callable[[], int]] = {
             "plain": lambda: run_program(name, [sys.executable]),
@@ -155,37 +159,38 @@ def measure_program(name: str, tools: list[Tool], rounds: int) -> dict[str, list
         times = {key: runs[key]() for key in order}
         for key, time_ns in times.items():
             if key != "plain":
-                ratios.setdefault(key, []).append(time_ns / times["plain"])
-    return ratios
+                found.setdefault(key, []).append((time_ns, times["plain"]))
+    return found
 
 
-def measure_crawler(mode: str, tools: list[Tool], rounds: int) -> dict[str, list[float]]:
-    """Collect ratios on the crawler; a tool that cannot run it is left out of the table."""
-    ratios: dict[str, list[float]] = {}
+def measure_crawler(mode: str, tools: list[Tool], rounds: int) -> Times:
+    """Time the crawler; a tool that cannot run it is left out of the table."""
+    found: Times = {}
     with crawler_program(mode) as run:
         for _ in range(rounds):
             plain, light = crawler_pair(mode)
-            ratios.setdefault("concurtrace states", []).append(light / plain)
+            found.setdefault("concurtrace states", []).append((light, plain))
             base = run([sys.executable]) if tools else 1
             for tool in tools:
                 with contextlib.suppress(subprocess.CalledProcessError):
-                    ratios.setdefault(tool.name, []).append(run(list(tool.prefix)) / base)
-    return ratios
+                    found.setdefault(tool.name, []).append((run(list(tool.prefix)), base))
+    return found
 
 
-def table(results: dict[str, dict[str, list[float]]]) -> str:
+def table(results: dict[str, Times]) -> str:
     """Lay the results out as Markdown; an interval that holds 1.0 is a tie."""
     lines = [
-        "| program | tool | time against plain | 95 % interval | rounds |",
-        "|---|---|---|---|---|",
+        "| program | tool | time against plain | 95 % interval | fastest by fastest | rounds |",
+        "|---|---|---|---|---|---|",
     ]
     for program, tools in results.items():
-        for tool, ratios in tools.items():
-            middle, low, high = interval(ratios)
+        for tool, times in tools.items():
+            middle, low, high = interval([one / plain for one, plain in times])
             tie = " (within the noise)" if low <= 1 <= high else ""
+            best = min(one for one, _ in times) / min(plain for _, plain in times)
             lines.append(
                 f"| {program} | {tool} | {middle:.3f}{tie} | {low:.3f} to {high:.3f} |"
-                f" {len(ratios)} |"
+                f" {best:.3f} | {len(times)} |"
             )
     return "\n".join(lines) + "\n"
 
