@@ -102,6 +102,8 @@ class _Outside:
         share = 1 - _overlap(folds.start_ns, folds.end_ns, start_ns, end_ns) / length
         folded = (folds.ns * share).astype(np.int64)
         self._folded = _table(count, folds.thread, folds.state, folded)
+        many = (folds.count * share).astype(np.int64)
+        self._folded_count = _table(count, folds.thread, folds.state, many)
         held = (spans.flags & SpanFlag.GIL_HELD) != 0
         self._held = np.bincount(rows, np.where(held, lost, 0), count).astype(np.int64)
 
@@ -110,13 +112,14 @@ class _Outside:
         totals: dict[State, StateTotal] = {}
         for state, total in thread.totals.items():
             folded = int(self._folded[row, state.code])
+            many = int(self._folded_count[row, state.code])
             ns = total.ns - int(self._ns[row, state.code]) - folded
             if ns > 0:
                 totals[state] = StateTotal(
                     ns,
-                    max(1, total.count - int(self._count[row, state.code])),
+                    max(1, total.count - int(self._count[row, state.code]) - many),
                     max(0, total.folded_ns - folded),
-                    total.folded_count,
+                    max(0, total.folded_count - many),
                 )
         ran = thread.ns(*_ON_CORE)
         still = sum(totals[state].ns for state in _ON_CORE if state in totals)
