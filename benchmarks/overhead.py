@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -46,6 +47,12 @@ class Tool:
     prefix: tuple[str, ...]
     package: str | None = None
 
+    def is_there(self) -> bool:
+        """Whether it is installed: its package, or its program."""
+        if self.package is not None:
+            return find_spec(self.package) is not None
+        return shutil.which(self.prefix[0]) is not None
+
 
 _KNOCK = (
     "import runpy, sys, gilknocker; knocker = gilknocker.KnockKnock(1_000); knocker.start();"
@@ -65,7 +72,6 @@ PEERS = (
     Tool(
         "py-spy 100 Hz",
         ("py-spy", "record", "-o", "spy.txt", "-f", "raw", "--subprocesses", "--", sys.executable),
-        "py_spy",
     ),
     Tool("gilknocker 1 ms", (sys.executable, "-c", _KNOCK), "gilknocker"),
     Tool(
@@ -203,7 +209,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="programs, by name")
     parser.add_argument("--output", type=Path, default=RESULTS)
     given = parser.parse_args()
-    tools = [one for one in PEERS if one.package is None or find_spec(one.package)]
+    tools = [one for one in PEERS if one.is_there()]
     tools = tools if given.peers else []
     results = {}
     for name in PROGRAMS:
