@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from concurtrace.model.recording import Recording
 
 _SWITCHES_PER_COST = 400
-_SWITCHES_INTERVAL_NS = 100_000_000
+_SWITCHES_INTERVAL_NS = 500_000_000
 
 
 class Cores(Instrument):
