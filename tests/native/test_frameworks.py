@@ -107,14 +107,18 @@ def test_a_library_does_under_the_recorder_what_it_does_without(
 ) -> None:
     pytest.importorskip(package)
     more = {"OPENBLAS_NUM_THREADS": "2"}
-    done = bench.run(program, **more)
     plain = subprocess.run(
         [sys.executable, str(bench.script(program))],
         env={**bench.env(**more), "LD_PRELOAD": ""},
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
+    if plain.returncode != 0:
+        # libuv gives up where the system denies it something; then there is nothing to compare.
+        last = plain.stderr.strip().splitlines()[-1:]
+        pytest.skip(f"{package} ends with {plain.returncode} without the recorder: {last}")
+    done = bench.run(program, **more)
     assert (done.returncode, done.stdout, done.stderr) == (0, plain.stdout, plain.stderr)
     assert done.recording.root().thread("MainThread").spans
