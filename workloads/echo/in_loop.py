@@ -5,7 +5,8 @@ import time
 
 from concurtrace.workload import Result, Work
 
-from .messages import CHUNK, HOST, LOOK_UP_S, door, invitation, result
+from .._invitation import invitation
+from .messages import CHUNK, HOST, LOOK_UP_S, door, result
 
 
 class Hall:

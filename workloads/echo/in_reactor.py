@@ -6,13 +6,13 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
 from twisted.internet.protocol import Factory, Protocol
-from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from concurtrace.workload import Result, Work
 
+from .._invitation_reactor import Invitation
 from .._reactor import run
-from .messages import HOST, LOOK_UP_S, door, invitation, result
+from .messages import HOST, LOOK_UP_S, door, result
 
 
 class Echo(Protocol):  # type: ignore[misc] # Twisted's types are not read
@@ -47,30 +47,6 @@ class Hall(Factory):  # type: ignore[misc]
         self.expected -= 1
         if not self.expected:
             self.all_gone.callback(None)
-
-
-class Invitation(LineOnlyReceiver):  # type: ignore[misc]
-    """Tells the clients where the server is, and waits for their answer."""
-
-    delimiter = b"\n"
-    MAX_LENGTH = 1 << 30
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.answer: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:  # noqa: N802
-        """Say where."""
-        self.transport.write(invitation(self.port))
-
-    def lineReceived(self, line: bytes) -> None:  # noqa: N802
-        """Take the answer."""
-        self.answer.callback(line)
-
-    def connectionLost(self, reason: Failure) -> None:  # noqa: N802
-        """Say so if they went without one."""
-        if not self.answer.called:
-            self.answer.errback(reason)
 
 
 def serve(work: Work) -> Result:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from concurtrace.workload import Record, Result, Work
 
+from .._invitation import invitation
+
 HOST = "127.0.0.1"
 CHUNK = 65_536
 """How much a server reads at once."""
@@ -34,11 +36,6 @@ def door(work: Work) -> tuple[str, int]:
     """Return where the clients wait to be told that there is a server."""
     host, _, port = work.services["clients"].rpartition(":")
     return host, int(port)
-
-
-def invitation(port: int) -> bytes:
-    """Say on which port the server is."""
-    return f"{port}\n".encode()
 
 
 def result(answer: bytes) -> Result:

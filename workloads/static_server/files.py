@@ -9,6 +9,8 @@ from pathlib import Path
 
 from concurtrace.workload import Record, Result, Work
 
+from .._invitation import invitation
+
 HOST = "127.0.0.1"
 MISSING = "/missing.html"
 SLOW = "/page-0.html"
@@ -59,11 +61,6 @@ def all_records(work: Work) -> list[Record]:
 def door(work: Work) -> tuple[str, int]:
     """Return where the clients wait to be told that there is a server."""
     return HOST, int(work.services["clients"])
-
-
-def invitation(port: int) -> bytes:
-    """Say on which port the server is."""
-    return f"{port}\n".encode()
 
 
 def invite(work: Work, port: int) -> socket.socket:

@@ -9,7 +9,8 @@ from aiohttp.typedefs import Handler
 
 from concurtrace.workload import Result, Work
 
-from .files import HOST, SLOW, SLOW_S, door, invitation, result
+from .._invitation import invitation
+from .files import HOST, SLOW, SLOW_S, door, result
 
 
 @web.middleware

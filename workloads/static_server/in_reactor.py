@@ -3,17 +3,15 @@
 import time
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
-from twisted.protocols.basic import LineOnlyReceiver
-from twisted.python.failure import Failure
 from twisted.web.server import Request, Site
 from twisted.web.static import File
 
 from concurtrace.workload import Result, Work
 
+from .._invitation_reactor import Invitation
 from .._reactor import run
-from .files import HOST, SLOW, SLOW_S, door, invitation, result
+from .files import HOST, SLOW, SLOW_S, door, result
 
 
 class SlowFile(File):  # type: ignore[misc] # Twisted's types are not read
@@ -24,30 +22,6 @@ class SlowFile(File):  # type: ignore[misc] # Twisted's types are not read
         if request.path == SLOW.encode():
             time.sleep(SLOW_S)
         return super().render_GET(request)
-
-
-class Invitation(LineOnlyReceiver):  # type: ignore[misc]
-    """Tells the clients where the server is, and waits for their answer."""
-
-    delimiter = b"\n"
-    MAX_LENGTH = 1 << 30
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.answer: Deferred[bytes] = Deferred()
-
-    def connectionMade(self) -> None:  # noqa: N802
-        """Say where."""
-        self.transport.write(invitation(self.port))
-
-    def lineReceived(self, line: bytes) -> None:  # noqa: N802
-        """Take the answer."""
-        self.answer.callback(line)
-
-    def connectionLost(self, reason: Failure) -> None:  # noqa: N802
-        """Say so if they went without one."""
-        if not self.answer.called:
-            self.answer.errback(reason)
 
 
 def serve(work: Work) -> Result:
