@@ -24,7 +24,7 @@ async def blocking() -> None:
 
 async def in_threads() -> None:
     for _ in range(15):
-        await asyncio.to_thread(query)
+        await asyncio.gather(*(asyncio.to_thread(query) for _ in range(4)))
         await asyncio.sleep(0.01)
 
 

@@ -5,6 +5,7 @@ import sys
 import threading
 
 DATA = bytes(1 << 20)
+LITTLE = 1 << 17
 LOCK = threading.Lock()
 
 
@@ -12,6 +13,7 @@ def inside(rounds: int) -> None:
     for _ in range(rounds):
         with LOCK:
             hashlib.sha256(DATA).digest()
+        hashlib.sha256(DATA[:LITTLE]).digest()
 
 
 def outside(rounds: int) -> None:

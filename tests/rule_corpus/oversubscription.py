@@ -1,29 +1,28 @@
-"""Twelve workers per core, and one."""
+"""Twelve workers per core, and one that takes piece after piece."""
 
 import os
 import sys
-from multiprocessing import Process
+from multiprocessing import Pool, Process
+
+CORES = len(os.sched_getaffinity(0))
 
 
 def compute(size: int) -> None:
     sum(number * number for number in range(size))
 
 
-def crowd(per_core: int, size: int) -> None:
-    many = per_core * len(os.sched_getaffinity(0))
-    workers = [Process(target=compute, args=(size,)) for _ in range(many)]
+def trigger() -> None:
+    workers = [Process(target=compute, args=(2_000_000,)) for _ in range(12 * CORES)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
 
 
-def trigger() -> None:
-    crowd(12, 2_000_000)
-
-
 def healthy() -> None:
-    crowd(1, 12_000_000)
+    with Pool(CORES) as pool:
+        for _ in pool.imap_unordered(compute, [500_000] * 24 * CORES):
+            pass
 
 
 if __name__ == "__main__":

@@ -6,8 +6,12 @@ from multiprocessing import get_context
 WORKERS = 2
 
 
+def prepare(_number: int) -> list[int]:
+    return [one * one % 7 for one in range(80_000)][:100]
+
+
 def work(numbers: list[int]) -> int:
-    return len(numbers)
+    return sum(one * one for one in range(20_000 + len(numbers)))
 
 
 def compute(number: int) -> int:
@@ -16,8 +20,7 @@ def compute(number: int) -> int:
 
 def trigger() -> None:
     with get_context("fork").Pool(WORKERS) as pool:
-        pieces = (list(range(number, number + 60_000)) for number in range(150))
-        for _ in pool.imap_unordered(work, pieces):
+        for _ in pool.imap_unordered(work, map(prepare, range(150))):
             pass
 
 

@@ -1,12 +1,19 @@
-"""A new thread for every tiny piece of work, and a pool."""
+"""A new thread for every tiny piece of work, and two threads for all of them."""
 
+import hashlib
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
+DATA = bytes(1 << 17)
 
-def piece() -> int:
-    return sum(range(100))
+
+def piece() -> None:
+    hashlib.sha256(DATA).digest()
+
+
+def pieces(many: int) -> None:
+    for _ in range(many):
+        piece()
 
 
 def trigger() -> None:
@@ -17,9 +24,11 @@ def trigger() -> None:
 
 
 def healthy() -> None:
-    with ThreadPoolExecutor(2) as executor:
-        for _ in range(2000):
-            executor.submit(piece)
+    threads = [Thread(target=pieces, args=(1000,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 if __name__ == "__main__":
