@@ -26,7 +26,8 @@ def check(case: Case) -> Iterable[Answer]:
         state: sum(one.totals[state].count for one in case.trace.threads if state in one.totals)
         for state in _WAITS
     }
-    rate = sum(counts.values()) / (case.wall_ns / 1e9)
+    slept = _slept(case, sum(counts.values()))
+    rate = slept / (case.wall_ns / 1e9)
     severity = PER_SECOND.judge(rate)
     if severity is Severity.OK:
         yield fine("Threads did not wake each other too often.", per_second=rate)
@@ -37,16 +38,27 @@ def check(case: Case) -> Iterable[Answer]:
         severity,
         f"Threads went to sleep {count_text(round(rate))} times a second, mostly in"
         f" {most.name}: {most.value}.",
-        f"{time_text(case.wall_ns)} held {count_text(sum(counts.values()))} such waits.",
+        f"{time_text(case.wall_ns)} held {count_text(slept)} such waits.",
         "Hand on many items at once, let fewer threads share a lock, or do small pieces in place.",
         case.where(waits),
         case.window(waits),
         {"per_second": rate, **{state.name: count for state, count in counts.items()}},
-        gain_ns=min(sum(counts.values()) * COST_NS, case.wall_ns // 2),
+        gain_ns=min(slept * COST_NS, case.wall_ns // 2),
         cause=Cause.WORK,
         thing="switches",
         explained_by=frozenset({Cause.GIL, Cause.LOCK, Cause.IO, Cause.QUEUE}),
     )
+
+
+def _slept(case: Case, waits: int) -> int:
+    """Return how many waits put a thread to sleep at most, by the kernel where it was asked.
+
+    A call that could wait finds its data there more often than not: then nobody slept.
+    """
+    cores = case.recording.cores
+    if cores is None:
+        return waits
+    return min(waits, sum(one.voluntary_switches for one in cores.processes))
 
 
 RULE = Rule("context-switch-storm", frozenset({Part.STATES, Part.EXACT}), check)

@@ -13,6 +13,7 @@ from concurtrace.model.report import Severity
 from concurtrace.model.run import Execution
 from concurtrace.model.states import Reason, State
 from concurtrace.model.trace import EndedBy, LockOrder, Samples, StateTotal, ThreadEnd, Trace
+from tests import builders
 from tests.builders_trace import MS, ZERO_NS, TraceBuilder, trace
 from tests.unit.diagnosis.cases import case, heads, light, rule, severity
 
@@ -343,3 +344,13 @@ def test_a_wrong_result_of_several_threads_is_a_lost_update() -> None:
     (said,) = ask(rule("lost-update"), given(2, "b", verified=False))
     assert said.severity is WARNING
     assert heads(given(2, "b", verified=False))[:1] == ["lost-update"]
+
+
+def test_calls_that_found_their_data_put_nobody_to_sleep() -> None:
+    made = trace()
+    talker = made.thread("talker")
+    for _ in range(100):
+        talker.io(0.02).running(0.01)
+    assert severity("context-switch-storm", case(made)) is WARNING
+    counted = builders.cores([1.0], [1.0])  # whose only process gave up its core twelve times
+    assert severity("context-switch-storm", case(made, recording=counted)) is OK
