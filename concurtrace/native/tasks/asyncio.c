@@ -44,26 +44,29 @@ PyObject *tk_run(PyObject *handle, PyObject *none)
     (void)none;
     if (TK_UNLIKELY(!tk_on()))
         return PyObject_CallOneArg(tk_original[TK_RUN], handle);
-    PyObject *callback = tk_slot(handle, tk_callback_at), *task = tk_task_of(callback), *owner = tk_slot(handle, tk_loop_at);
+    PyObject *callback = tk_slot(handle, tk_callback_at), *arguments = tk_slot(handle, tk_args_at);
+    PyObject *task = tk_task_of(callback), *owner = tk_slot(handle, tk_loop_at);
     struct tk_loop *loop = owner != NULL ? tk_loop_of(owner, TK_ASYNCIO) : NULL;
     struct tk_live *live = task != NULL ? tk_live_of(task, loop) : NULL;
+    PyObject *kind = NULL, *value = NULL, *trace = NULL;
     struct tk_ready since = live != NULL ? live->ready : ready_of(handle);
     struct tk_current here;
     Py_XINCREF(task);
+    /* A handle that is cancelled by what it runs lets go of both. */
+    Py_XINCREF(callback);
+    Py_XINCREF(arguments);
     if (live != NULL && !(live->slot->flags & TK_T_FIRST))
         tk_take_name(task, live->slot);
     if (tk_iteration != NULL)
         tk_iteration->handles++;
     tk_step_begin(&here, live, loop, &since);
     here.callback = callback;
-    here.arguments = tk_slot(handle, tk_args_at);
+    here.arguments = arguments;
     PyObject *result = PyObject_CallOneArg(tk_original[TK_RUN], handle);
     if (TK_UNLIKELY(!tk_on() || here.generation != tk_generation)) {
         tk_step_end(&here, TK_PENDING);     /* forked, or the recording has ended meanwhile */
-        Py_XDECREF(task);
-        return result;
+        goto done;
     }
-    PyObject *kind = NULL, *value = NULL, *trace = NULL;
     if (TK_UNLIKELY(result == NULL))
         PyErr_Fetch(&kind, &value, &trace);
     if (live == NULL)
@@ -76,9 +79,12 @@ PyObject *tk_run(PyObject *handle, PyObject *none)
         else
             tk_forget(task);
     }
+done:
+    Py_XDECREF(task);
+    Py_XDECREF(callback);
+    Py_XDECREF(arguments);
     if (kind != NULL)
         PyErr_Restore(kind, value, trace);
-    Py_XDECREF(task);
     return result;
 }
 
