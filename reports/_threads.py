@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from concurtrace.model.masking import mask_text
 from concurtrace.model.report import ProcessReport, StatesReport, ThreadReport
 from concurtrace.model.states import State
 
-from ._text import mask_text, printable, shorten
+from ._text import printable, shorten
 
 _NAME_LIMIT = 60
 _DIGITS = re.compile(r"\d+")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from concurtrace.model.masking import mask_arguments, mask_text
 from concurtrace.model.report import (
     CoreReport,
     LockPlace,
@@ -11,8 +12,6 @@ from concurtrace.model.report import (
     ThreadReport,
 )
 from concurtrace.model.states import State
-
-from ._text import mask_arguments, mask_text
 
 Object = dict[str, Any]
 

@@ -4,12 +4,13 @@ import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
+from concurtrace.model.masking import mask_arguments
 from concurtrace.model.recording import Loss, Recording
 from concurtrace.model.report import Report
 from concurtrace.model.run import Execution, Pass, PassStatus, Target, TargetKind
 from concurtrace.units import share_text, time_text
 
-from ._text import mask_arguments, printable, shorten, told, without_home
+from ._text import printable, shorten, told, without_home
 
 _ERROR_LIMIT = 400
 _NAME_LIMIT = 120

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from concurtrace.model.masking import mask_arguments, mask_text
 from concurtrace.model.recording import ProcessKey, Recording
 from concurtrace.model.report import FORMAT_NAME, FORMAT_VERSION, Finding, Outcome, Report
 from concurtrace.model.run import Environment, Execution, Pass, Target
 
 from . import _tasks_json, _wait_states
 from ._series import interval_lengths, mean_over_time, peak_memory
-from ._text import mask_arguments, mask_text, printable
+from ._text import printable
 from ._words import measured_pass
 
 SCHEMA = Path(__file__).with_name("schema.json")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from concurtrace.model.masking import mask_text
 from concurtrace.model.recording import CallNode
 from concurtrace.model.report import Report
 from concurtrace.model.states import STATES, State
@@ -16,7 +17,7 @@ from concurtrace.model.trace import Small, Times, Trace
 
 from ._places import Places, name_of
 from ._states import words_of
-from ._text import mask_text, printable, shorten
+from ._text import printable, shorten
 from ._threads import process_name, thread_name
 from ._words import absence, subject
 

@@ -21,6 +21,7 @@ from concurtrace.discovery import Kind
 from concurtrace.errors import UsageError
 from concurtrace.launch import plan, stress
 from concurtrace.launch.stress import Compare, Range, Setting, Stress, StressPlan, Trial, Verdict
+from concurtrace.model.masking import mask_arguments
 from concurtrace.model.run import Target, TargetKind
 from concurtrace.rundir import store
 from concurtrace.rundir.atomic import write_atomically
@@ -261,7 +262,7 @@ def _own(script: str, *, module: bool, code: bool) -> tuple[str, ...]:
 
 
 def _command(again: list[str], setting: Setting) -> str:
-    """Write the command that repeats a trial."""
+    """Write the command that repeats a trial; what looks like a credential is to be filled in."""
     pinned = ["--runs", "1", "--switch-interval-us", f"{setting.switch_interval_us:g}"]
     pinned += ["--yields", str(setting.yields)]
     for option, value in (
@@ -270,7 +271,8 @@ def _command(again: list[str], setting: Setting) -> str:
         ("--start-method", setting.start_method),
     ):
         pinned += [option, str(value)] if value is not None else []
-    return shlex.join(["concurtrace", again[0], *pinned, *again[1:]])
+    own = mask_arguments(tuple(again[1:]))
+    return shlex.join(["concurtrace", again[0], *pinned, *own])
 
 
 def _summary(todo: StressPlan, trials: list[Trial], again: list[str]) -> str:

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from concurtrace.model.masking import mask_arguments
+
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _CPUCLOCK_SCHED = 2
 _MOST_BYTES = 1 << 16
@@ -133,12 +135,12 @@ def _field(status: bytes, label: bytes) -> int:
 
 
 def command_line(pid: int) -> str:
-    """Read what a process was started with, in one line; empty if it is gone."""
+    """Read what a process was started with, in a line without credentials; empty if it is gone."""
     try:
         parts = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
     except OSError:
         return ""
-    return b" ".join(parts).decode("utf-8", "replace")
+    return " ".join(mask_arguments(tuple(part.decode("utf-8", "replace") for part in parts)))
 
 
 def _read(path: str) -> bytes:

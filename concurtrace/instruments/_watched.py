@@ -120,7 +120,16 @@ class _MainProgram:
                 text = file.read()
         if text is None:
             raise ImportError("the program comes from standard input")
-        return compile(text, name, "exec", dont_inherit=True), text
+        code = compile(text, name, "exec", dont_inherit=True)
+        return code, text if self.text is None else _shown(text)
+
+
+def _shown(argument: str) -> str:
+    """Mask a program that is an argument as others are; its lines keep their numbers."""
+    from concurtrace.model.masking import MASK, mask_text
+
+    masked, lines = mask_text(argument), len(argument.splitlines())
+    return masked if len(masked.splitlines()) == lines else "\n".join([MASK] * lines)
 
 
 def _main_program() -> _MainProgram:

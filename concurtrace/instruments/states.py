@@ -87,11 +87,14 @@ class States(Instrument):
     @contextlib.contextmanager
     def beside(self, pid: int, out: Path, options: Options) -> Iterator[None]:
         """Note when the target was watched; look at its threads if nothing records them."""
+        from concurtrace.recording.commands import mask_commands
+
         begin_ns = time.monotonic_ns()
         try:
             with self._watcher(pid, out, {"max_bytes": MAX_BYTES, **options}):
                 yield
         finally:
+            mask_commands(out)
             watched = {
                 "format": _FORMAT,
                 "pid": pid,

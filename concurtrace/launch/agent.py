@@ -69,7 +69,6 @@ class Agent:
             parent_pid=os.getppid(),
             started_by=self.started_by,
             start_ns=int(self.stem.partition("-")[2]),
-            argv=sys.orig_argv,
         )
         threading = sys.modules.get("threading")
         if threading is not None:
@@ -287,8 +286,12 @@ def _in_main_thread() -> bool:
 
 def _program_name() -> str:
     # sys.argv is not there yet while site runs.
-    arguments = [part for part in sys.orig_argv[1:] if not part.startswith("-")]
-    return os.path.basename(arguments[0]) if arguments else "python"  # noqa: PTH119
+    for part in sys.orig_argv[1:]:
+        if part == "-c":
+            return part
+        if not part.startswith("-"):
+            return os.path.basename(part)  # noqa: PTH119
+    return "python"
 
 
 _agent: Agent | None = None

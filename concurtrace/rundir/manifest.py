@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import cattrs
 from cattrs import transform_error
 
 from concurtrace.errors import RunDataError
-from concurtrace.model.run import Environment, Pass, Target
+from concurtrace.model.masking import mask_arguments, mask_text
+from concurtrace.model.run import Environment, Execution, Pass, Target
 from concurtrace.rundir.atomic import write_atomically
 
 FORMAT_NAME = "concurtrace-run"
@@ -46,12 +47,30 @@ _converter.register_structure_hook(int | float | str, lambda value, _type: value
 
 
 def write(manifest: Manifest, folder: Path) -> None:
-    """Write the manifest whole or not at all."""
+    """Write the manifest whole or not at all; what looks like a credential is masked in it."""
     document = {
         "format": {"name": FORMAT_NAME, "version": FORMAT_VERSION},
-        **_converter.unstructure(manifest),
+        **_converter.unstructure(_masked(manifest)),
     }
     write_atomically(folder / FILE_NAME, json.dumps(document, indent=1).encode())
+
+
+def _masked(manifest: Manifest) -> Manifest:
+    """Mask what was typed, and what the target or the system said."""
+    passes = tuple(
+        replace(
+            one,
+            reason=one.reason and mask_text(one.reason),
+            executions=tuple(map(_masked_execution, one.executions)),
+        )
+        for one in manifest.passes
+    )
+    target = replace(manifest.target, argv=mask_arguments(manifest.target.argv))
+    return replace(manifest, target=target, passes=passes)
+
+
+def _masked_execution(execution: Execution) -> Execution:
+    return replace(execution, error=execution.error and mask_text(execution.error))
 
 
 def read(folder: Path) -> Manifest:

@@ -89,7 +89,7 @@ def telling(frames: tuple[Frame, ...], places: Places) -> Frame:
 
 def object_text(trace: Trace, one: WaitObject, places: Places) -> str:
     """Name what was waited for, by its text or by where it was made."""
-    text = f"{one.kind.value} {one.text}" if one.text else one.kind.value
+    text = f"{one.kind.value} {places.sentence(one.text)}" if one.text else one.kind.value
     made = trace.stacks.frames(one.created_stack)
     if made:
         text += f", made in {frame_text(telling(made, places), places)}"

@@ -129,7 +129,6 @@ def test_a_registry_cut_off_in_its_last_line_is_read_to_there(tmp_path: Path) ->
         "parent_pid": 1,
         "started_by": "main",
         "start_ns": 5,
-        "argv": [],
         "at_ns": 5,
     }
     thread = {"thread": "worker", "tid": 8, "at_ns": 6}

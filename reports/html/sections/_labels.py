@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from concurtrace.model.masking import mask_text
 from concurtrace.model.recording import ProcessKey
 
-from ..._text import mask_text, shorten
+from ..._text import shorten
 
 _LIMIT = 60
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from concurtrace.model.masking import mask_arguments
 from concurtrace.model.report import Report
 from concurtrace.units import time_text
 
-from ..._text import mask_arguments, shorten, told, without_home
+from ..._text import shorten, told, without_home
 from ..._words import command_line
 from ..section import Section
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from concurtrace.model.masking import mask_arguments
 from concurtrace.model.report import ProcessReport, Report, StatesReport, ThreadReport
 from concurtrace.model.states import State
 from concurtrace.units import count_text, share_text, significant, time_text
 
 from ..._scale import Scale
 from ..._states import WORDS, all_states, folded_sentence, shares_text, source_sentences, words_of
-from ..._text import mask_arguments, shorten, without_home
+from ..._text import shorten, without_home
 from ..._threads import ThreadRow, left_out, process_name, thread_rows
 from ..._words import absence
 from ..bars import Part, stack, swatch
