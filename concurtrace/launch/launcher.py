@@ -215,7 +215,7 @@ class Launcher:
                 if one.has_probe
             ],
         }
-        path = raw / "agent.json"
+        path = raw / store.AGENT_SPEC
         path.write_text(json.dumps(spec), encoding="utf-8")
         return {agent.VARIABLE: str(path), "PYTHONPATH": command.bootstrap_path()}
 

@@ -45,7 +45,7 @@ class Guard:
         self._next_ns = now + _LOOK_NS
         family = _family(pid)
         quiet = self._is_quiet(now, family)
-        live = read_live(self._states)
+        live = {one.pid: one.threads for one in read_live(self._states)}
         threads = [one for process in family for one in live.get(process.pid, ())]
         waiting = [one for one in threads if _is_stuck(one, now)]
         if len(waiting) < 2 and len(waiting) < len(threads):

@@ -11,6 +11,8 @@ from concurtrace.recording.tables import LocalStacks
 MAX_ID = 1 << 24
 """Ids have 24 bits in a span; a larger one can only be damage."""
 
+META_SIZE = 0x00FFFFFF
+"""The bits of a record's first word that hold its length in bytes."""
 _WORD = struct.Struct("<I")
 _STRING = struct.Struct("<IIII")
 _CODE = struct.Struct("<IIIIIIQ")
@@ -57,7 +59,13 @@ class Meta:
 
 
 @dataclass
-class _Raw:
+class Interned:
+    """Records as they lie in the file; they may refer to each other in any order.
+
+    ``codes`` are (id, name, file, first line), ``frames`` (parent, code, line) by id, ``objects``
+    the fields of their records, in the order of the file.
+    """
+
     strings: dict[int, str] = field(default_factory=dict)
     codes: list[tuple[int, int, int, int]] = field(default_factory=list)
     frames: dict[int, tuple[int, int, int]] = field(default_factory=dict)
@@ -65,12 +73,62 @@ class _Raw:
     orders: list[LocalOrder] = field(default_factory=list)
     damaged: int = 0
 
+    def read(self, chunk: bytes) -> None:
+        """Decode the records of a chunk, or of a part of one that begins with a record."""
+        at, end = 0, len(chunk)
+        while at + 4 <= end:
+            (word,) = _WORD.unpack_from(chunk, at)
+            size = word & META_SIZE
+            if word == 0:
+                return
+            if size < 8 or size % 8 or at + size > end:
+                self.damaged += 1
+                return
+            if word & layout.META_READY:
+                try:
+                    self._record(chunk[at : at + size], (word >> 24) & 0x7F)
+                except struct.error:
+                    self.damaged += 1
+            at += size
+
+    def _record(self, record: bytes, kind: int) -> None:
+        number = struct.unpack_from("<I", record, 4)[0]
+        if not 0 < number < MAX_ID:
+            self.damaged += 1
+        elif kind == layout.META_STACK:
+            _, _, parent, code, line, _ = _STACK.unpack_from(record)
+            self.frames[number] = (parent, code, line)
+        elif kind == layout.META_STRING:
+            length = _STRING.unpack_from(record)[2]
+            self.strings[number] = record[16 : 16 + length].decode("utf-8", "replace")
+        elif kind == layout.META_CODE:
+            _, _, name, file, line, _, _ = _CODE.unpack_from(record)
+            self.codes.append((number, name, file, line))
+        elif kind == layout.META_OBJECT:
+            self.objects.append(_OBJECT.unpack_from(record))
+        elif kind == layout.META_ORDER:
+            _, _, taken, stack, *rest = _ORDER.unpack_from(record)
+            held, tids = rest[: layout.ORDER_HELD], rest[layout.ORDER_HELD :]
+            self.orders.append(
+                LocalOrder(taken, tuple(filter(None, held)), tuple(filter(None, tids)), stack)
+            )
+
+
+def finished(chunk: bytes, at: int) -> int:
+    """Return where the first record behind ``at`` lies that is still being written."""
+    while at + 4 <= len(chunk):
+        (word,) = _WORD.unpack_from(chunk, at)
+        if not word & layout.META_READY or not word & META_SIZE:
+            break
+        at += word & META_SIZE
+    return at
+
 
 def read_meta(chunks: Iterable[bytes]) -> Meta:
     """Decode META chunks, which may refer to each other in any order."""
-    raw = _Raw()
+    raw = Interned()
     for chunk in chunks:
-        _walk(chunk, raw)
+        raw.read(chunk)
     text = raw.strings
     functions = {
         number: Function(text.get(file, "?"), line, text.get(name, "?"))
@@ -81,44 +139,3 @@ def read_meta(chunks: Iterable[bytes]) -> Meta:
         for one in raw.objects
     }
     return Meta(LocalStacks(functions, raw.frames), objects, raw.orders, raw.damaged)
-
-
-def _walk(chunk: bytes, raw: _Raw) -> None:
-    at, end = 0, len(chunk)
-    while at + 4 <= end:
-        (word,) = _WORD.unpack_from(chunk, at)
-        size = word & 0x00FFFFFF
-        if word == 0:
-            return
-        if size < 8 or size % 8 or at + size > end:
-            raw.damaged += 1
-            return
-        if word & layout.META_READY:
-            try:
-                _record(chunk[at : at + size], (word >> 24) & 0x7F, raw)
-            except struct.error:
-                raw.damaged += 1
-        at += size
-
-
-def _record(record: bytes, kind: int, raw: _Raw) -> None:
-    number = struct.unpack_from("<I", record, 4)[0]
-    if not 0 < number < MAX_ID:
-        raw.damaged += 1
-    elif kind == layout.META_STACK:
-        _, _, parent, code, line, _ = _STACK.unpack_from(record)
-        raw.frames[number] = (parent, code, line)
-    elif kind == layout.META_STRING:
-        length = _STRING.unpack_from(record)[2]
-        raw.strings[number] = record[16 : 16 + length].decode("utf-8", "replace")
-    elif kind == layout.META_CODE:
-        _, _, name, file, line, _, _ = _CODE.unpack_from(record)
-        raw.codes.append((number, name, file, line))
-    elif kind == layout.META_OBJECT:
-        raw.objects.append(_OBJECT.unpack_from(record))
-    elif kind == layout.META_ORDER:
-        _, _, taken, stack, *rest = _ORDER.unpack_from(record)
-        held, tids = rest[: layout.ORDER_HELD], rest[layout.ORDER_HELD :]
-        raw.orders.append(
-            LocalOrder(taken, tuple(filter(None, held)), tuple(filter(None, tids)), stack)
-        )

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from concurtrace.model.recording import Function, Loss
 from concurtrace.model.states import State
-from concurtrace.model.trace import NO_CORE, Samples
+from concurtrace.model.trace import NO_CORE, Frame, Samples
 from concurtrace.recording.layout import STATE_CODES
 from concurtrace.recording.tables import LocalStacks, StackTable, translate
 from concurtrace.recording.watched import HeadFlag, Kind, read_head, read_table
 
-_GIL_HELD, _ON_CPU, _CPU_KNOWN = 1, 2, 4
+_GIL_HELD, _ON_CPU, _CPU_KNOWN, _WAITS = 1, 2, 4, 16
 _STRING, _CODE, _STACK, _IMAGE = 1, 2, 3, 4
+_DEEPEST = 512
+"""A chain of callers that is longer can only be damage."""
 _NAME = struct.Struct("<II")
 _PAIR = struct.Struct("<II")
 _FOUR = struct.Struct("<IIII")
@@ -56,9 +58,11 @@ def read_samples(folder: Path, stacks: StackTable) -> SampleRead:
     was off it was RUNNABLE, who was on it inside of a call did not wait there.
     """
     items = read_table(folder, Kind.SAMPLES).items
-    names = _Names()
+    names = Names()
     names.read(read_table(folder, Kind.NAMES).items.tobytes())
     rows = stacks.add(names.stacks)
+    # Of long waits the stack is read too, for those who look at the target while it runs.
+    items = items[(items["flags"] & _WAITS) == 0]
     ordered = items[np.argsort(items["time_ns"], kind="stable")]
     on_cpu = (ordered["flags"] & _ON_CPU) != 0
     samples = Samples(
@@ -122,14 +126,15 @@ def _losses(head: Any) -> Iterator[Loss]:
 
 
 @dataclass
-class _Names:
-    """The interned names while they are being read; what is damaged is left out and counted."""
+class Names:
+    """The watcher's interned names as they are read; what is damaged is left out and counted."""
 
     stacks: LocalStacks = field(default_factory=LocalStacks)
     strings: dict[int, str] = field(default_factory=dict)
     damaged: int = 0
 
     def read(self, content: bytes) -> None:
+        """Decode records, which may refer to those that were read before."""
         at = 0
         while at + _NAME.size <= len(content):
             kind, size = _NAME.unpack_from(content, at)
@@ -155,6 +160,15 @@ class _Names:
         elif kind != _IMAGE:
             self.damaged += 1
 
+    def frames(self, stack: int) -> tuple[Frame, ...]:
+        """Return the frames of a stack by its own number, innermost first."""
+        found: list[Frame] = []
+        while stack in self.stacks.frames and len(found) < _DEEPEST:
+            stack, code, line = self.stacks.frames[stack]
+            found.append(Frame(self.stacks.functions.get(code, Function("?", 0, "?")), line))
+        return tuple(found)
+
     def losses(self) -> Iterator[Loss]:
+        """Say what could not be read."""
         if self.damaged:
             yield Loss("names in sampled stacks", f"parts of the file are damaged ({self.damaged})")

@@ -11,6 +11,8 @@ from concurtrace.rundir import comparison, manifest
 
 RUNS = Path(".concurtrace") / "runs"
 RAW = "raw"
+AGENT_SPEC = "agent.json"
+"""In the folder of a pass: what the agents in the target have to know, and who records it."""
 
 
 def create(target: Target, runs: Path = RUNS) -> Path:

@@ -314,7 +314,7 @@ static void aim_anew(struct cw_aim *aimed)
         aimed->spots[i].narrow = true;
     }
     if (narrow)
-        *aimed = (struct cw_aim){0};
+        *aimed = (struct cw_aim){.asked_ns = aimed->asked_ns};
 }
 
 static enum cw_reading try_once(struct cw *cw, struct cw_process *process, const struct cw_thread_now *thread,

@@ -1,4 +1,4 @@
-/* Ticks: at each, the Python stack of every thread that runs. */
+/* Ticks: at each, the Python stack of every thread that runs, and once of each that waits long. */
 #include "watcher.h"
 
 #define OWN_SHARE 50u                  /* ticks may take one part in so many of the time */
@@ -6,6 +6,8 @@
 #define NOTICE_NS 20000000u
 #define QUIET_TICKS 8u                 /* so many ticks at which nobody ran, and they become rarer */
 #define RAREST 4u
+/* Who has waited so long is asked where, once: for those who look at the target while it runs. */
+#define LONG_WAIT_NS 500000000u
 
 /* Half to one and a half of the mean: never in step with the interpreter's own switches. */
 static uint64_t next_interval(struct cw *cw)
@@ -47,26 +49,42 @@ static bool copy_slot(const struct ct_thread *slot, struct cw_thread_now *now)
     return false;
 }
 
-/* Whether a thread runs Python, or works in the kernel for it. *cpu = the core it is on, -1 = none or not known. */
-static bool runs(struct cw *cw, const struct ct_thread *slot, struct cw_thread_now *now, int *cpu)
+/* Whether there is a Python thread to look at. *cpu = the core it is on, -1 = none or not known. */
+static bool look_at(struct cw *cw, const struct ct_thread *slot, struct cw_thread_now *now, int *cpu)
 {
     uint32_t flags = __atomic_load_n(&slot->flags, __ATOMIC_ACQUIRE);
     if ((flags & (CT_T_USED | CT_T_ENDED | CT_T_PYTHON | CT_T_REST)) != (CT_T_USED | CT_T_PYTHON))
         return false;
     *cpu = cw->attached ? cw_cpu_of(cw, slot->tid, cw_now()) : -1;
-    if (!copy_slot(slot, now) || now->tstate == 0)
+    return copy_slot(slot, now) && now->tstate != 0;
+}
+
+/* Whether a thread runs Python, or works in the kernel for it. */
+static bool runs(const struct cw_thread_now *now, int cpu)
+{
+    return now->state == CT_RUNNING || now->state == CT_RUNNING_NOGIL || (cpu >= 0 && now->state != CT_GIL_WAIT);
+}
+
+/* Whether a thread has waited long, and nobody has asked it yet where. */
+static bool has_waited(const struct cw *cw, const struct cw_thread_now *now, struct cw_aim *aimed)
+{
+    const struct cw_file *file = &cw->samples_file;
+    if (cw->tick_ns < now->since_ns + LONG_WAIT_NS || aimed->asked_ns == now->since_ns)
         return false;
-    return now->state == CT_RUNNING || now->state == CT_RUNNING_NOGIL || (*cpu >= 0 && now->state != CT_GIL_WAIT);
+    if (file->count * sizeof(struct cw_sample) > file->limit / 2)
+        return false;                  /* the rest is for those that run */
+    aimed->asked_ns = now->since_ns;
+    return true;
 }
 
 static void store(struct cw *cw, struct cw_process *process, const struct cw_thread_now *thread, int cpu,
-                  uint32_t stack, uint64_t now_ns, uint64_t gap_ns)
+                  uint32_t stack, uint64_t now_ns, uint64_t gap_ns, uint8_t flags)
 {
     if (process->id == 0)
         process->id = cw_image_id(cw, process->remote.pid, process->start_ns);
     struct cw_sample *sample = process->id == 0 ? NULL : cw_file_more(&cw->samples_file, 1, cw->head);
     if (sample == NULL) {
-        cw->head->samples_dropped++;
+        cw->head->samples_dropped += !(flags & CW_F_WAITS);
         return;
     }
     *sample = (struct cw_sample){
@@ -78,34 +96,37 @@ static void store(struct cw *cw, struct cw_process *process, const struct cw_thr
         .tick = (uint32_t)cw->head->ticks,
         .cpu = cpu < 0 ? 0 : (uint16_t)cpu,
         .state = thread->state,
-        .flags = (uint8_t)((thread->gil_held ? CW_F_GIL_HELD : 0) | (cpu >= 0 ? CW_F_ON_CPU : 0) |
+        .flags = (uint8_t)(flags | (thread->gil_held ? CW_F_GIL_HELD : 0) | (cpu >= 0 ? CW_F_ON_CPU : 0) |
                            (cw->attached ? CW_F_CPU_KNOWN : 0) | (cw->reader->truncated ? CW_F_TRUNCATED : 0)),
         .since_ns = thread->since_ns,
     };
     cw_file_publish(&cw->samples_file, 1);
-    cw->head->samples++;
+    cw->head->samples += !(flags & CW_F_WAITS);
 }
 
-/* Whether the thread ran. */
+/* Sample a thread that runs, or has waited long; returns whether it ran. */
 static bool sample_thread(struct cw *cw, struct cw_process *process, const struct ct_thread *slot, struct cw_aim *aimed,
                           uint64_t gap_ns)
 {
     struct cw_thread_now thread;
     uint32_t stack = 0;
     int cpu;
-    if (!runs(cw, slot, &thread, &cpu))
+    if (!look_at(cw, slot, &thread, &cpu))
+        return false;
+    bool running = runs(&thread, cpu);
+    if (!running && !has_waited(cw, &thread, aimed))
         return false;
     cw->reader->truncated = false;
     uint64_t now = cw_now();
     switch (cw_read_stack(cw, process, &thread, aimed, &stack)) {
     case CW_READ:
-        store(cw, process, &thread, cpu, stack, now, gap_ns);
+        store(cw, process, &thread, cpu, stack, now, running ? gap_ns : 0, running ? 0 : CW_F_WAITS);
         break;
     case CW_TORN:
-        cw->head->samples_torn++;
+        cw->head->samples_torn += running;
         break;
     case CW_NO_ROOM:
-        cw->head->samples_dropped++;
+        cw->head->samples_dropped += running;
         break;
     case CW_FORBIDDEN:
         cw->head->flags |= CW_H_NO_READ;
@@ -113,11 +134,11 @@ static bool sample_thread(struct cw *cw, struct cw_process *process, const struc
         cw->head->images_blind++;
         break;
     case CW_GONE:
-        cw->head->samples_failed++;
+        cw->head->samples_failed += running;
         process->gone = true;
         break;
     }
-    return true;
+    return running;
 }
 
 /* Sample every thread that runs; returns their number. */

@@ -4,7 +4,7 @@
  *   watch-tasks.ctw     struct cw_task: every thread that the kernel told of, with exact totals
  *   watch-slices.ctw    struct cw_slice: who was on which core, from when to when
  *   watch-loads.ctw     struct cw_load: CPU time and run delay, read now and then where there are no slices
- *   watch-samples.ctw   struct cw_sample: Python stacks of threads that run, or are on a core in a call
+ *   watch-samples.ctw   struct cw_sample: Python stacks of threads that run, or are on a core in a call; of long waits
  *   watch-names.ctw     records of interned strings, code objects, stacks and process images
  *
  * Little-endian, naturally aligned. Times are integer nanoseconds of CLOCK_MONOTONIC; those of slices
@@ -132,7 +132,8 @@ enum cw_sample_flag {
     CW_F_GIL_HELD = 1,
     CW_F_ON_CPU = 2,           /* cpu is valid: it was on that core at that instant */
     CW_F_CPU_KNOWN = 4,        /* switch records tell; without ON_CPU it was off its core */
-    CW_F_TRUNCATED = 8         /* the stack was deeper than could be read */
+    CW_F_TRUNCATED = 8,        /* the stack was deeper than could be read */
+    CW_F_WAITS = 16            /* it does not run: where it waits, told once for each long wait; weighs nothing */
 };
 
 struct cw_sample {             /* 40 bytes */

@@ -184,7 +184,8 @@ void cw_codes_free(struct cw *cw);
 #define CW_SPOTS 2u
 
 struct cw_spot { uint64_t top, low; bool narrow; };
-struct cw_aim { uint64_t cframe; struct cw_spot spots[CW_SPOTS]; };   /* where a thread's frames were last seen */
+/* Where a thread's frames were last seen; asked_ns: the start of the last long wait whose stack was asked for. */
+struct cw_aim { uint64_t cframe, asked_ns; struct cw_spot spots[CW_SPOTS]; };
 
 struct cw_process {
     struct cw_remote remote;
