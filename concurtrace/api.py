@@ -9,6 +9,7 @@ from pathlib import Path
 from concurtrace import discovery
 from concurtrace.analysis.hot import find_hot
 from concurtrace.analysis.loops import unknown_loops
+from concurtrace.analysis.places import own_files
 from concurtrace.analysis.polls import with_polls
 from concurtrace.analysis.states import states_report
 from concurtrace.analysis.tasks import tasks_report
@@ -18,13 +19,14 @@ from concurtrace.discovery import Kind
 from concurtrace.errors import RunDataError
 from concurtrace.launch.launcher import Launcher
 from concurtrace.launch.plan import RunPlan
-from concurtrace.model.recording import Recording
+from concurtrace.model.recording import Recording, SourceFile
 from concurtrace.model.report import Artifact, Outcome, Report, StatesReport
 from concurtrace.model.run import Environment
 from concurtrace.model.task_report import TasksReport
 from concurtrace.model.tasks import TaskTrace
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus
+from concurtrace.rundir.sources import source_files
 
 
 def record(plan: RunPlan, progress: Callable[[str], None] = lambda _message: None) -> Path:
@@ -91,7 +93,14 @@ def _read_recording(folder: Path, found: Manifest) -> Recording:
                 recording = recording.merge(instrument.read(out, found.options.get(name, {})))
     if recording.tasks is not None and recording.trace is not None:
         recording = replace(recording, tasks=with_polls(recording.tasks, recording.trace))
-    return recording
+    return replace(recording, sources=_sources(folder, found, recording))
+
+
+def _sources(folder: Path, found: Manifest, recording: Recording) -> tuple[SourceFile, ...] | None:
+    """Get the text of the files that the stacks of waits and tasks lead to."""
+    stacks = [one.stacks for one in (recording.trace, recording.tasks) if one is not None]
+    files = [file for one in stacks for file in own_files(one)]
+    return source_files(folder, files, found.started_at) if files else None
 
 
 def _states(found: Manifest, recording: Recording) -> StatesReport | None:

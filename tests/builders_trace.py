@@ -23,6 +23,7 @@ from concurtrace.model.trace import (
     ObjectKind,
     OnCore,
     Process,
+    Samples,
     SpanFlag,
     Spans,
     Stacks,
@@ -73,6 +74,7 @@ class TraceBuilder:
         self._objects: list[WaitObject] = [WaitObject(ObjectKind.OTHER, 0, 0)]
         self._names: dict[str, int] = {}
         self._tids = itertools.count(100)
+        self._samples: list[tuple[int, int, State, int, int]] = []
 
     def process(self, name: str, parent: int | None = None, started_by: str = "fork") -> Self:
         """Begin a process; threads that follow are its own."""
@@ -169,6 +171,15 @@ class TraceBuilder:
         """Do what nothing explains."""
         return self.span(State.UNKNOWN, ms)
 
+    def sample(
+        self, ms: float, at: str, state: State = State.RUNNING, stands_for: float = 10
+    ) -> Self:
+        """Look at the thread ``ms`` after the start of the trace; ``stands_for`` is in ms too."""
+        time_ns, weight = ZERO_NS + round(ms * MS), round(stands_for * MS)
+        row = (time_ns, self._threads[-1].tid, state, self._stack(at), weight)
+        self._samples.append(row)
+        return self
+
     def _stack(self, places: str) -> int:
         frames = tuple(_place(one) for one in places.split(" < ")) if places else ()
         for depth in range(len(frames)):
@@ -195,6 +206,7 @@ class TraceBuilder:
             stacks=_stack_table(self._stacks),
             objects=tuple(self._total_objects(flat)),
             on_core=on_core if len(on_core) else None,
+            samples=_sample_columns(self._samples),
         )
         return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -281,6 +293,20 @@ def _columns(spans: list[_Span], tids: Mapping[str, int]) -> Spans:
         waker=np.array([tids[one.by] if one.by else 0 for one in spans], np.uint32),
         stack=np.array([one.stack for one in spans], np.uint32),
         object=np.array([one.object for one in spans], np.uint32),
+    )
+
+
+def _sample_columns(rows: list[tuple[int, int, State, int, int]]) -> Samples | None:
+    if not rows:
+        return None
+    times, tids, states, stacks, weights = zip(*sorted(rows, key=lambda one: one[0]), strict=True)
+    return Samples(
+        time_ns=np.array(times, np.int64),
+        tid=np.array(tids, np.uint32),
+        state=np.array([one.code for one in states], np.uint8),
+        core=np.full(len(rows), NO_CORE, np.int16),
+        stack=np.array(stacks, np.uint32),
+        weight_ns=np.array(weights, np.int64),
     )
 
 

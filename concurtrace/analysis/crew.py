@@ -117,3 +117,26 @@ _MESSAGES = (
 def message_stacks(stacks: Stacks) -> NDArray[np.bool_]:
     """Tell which stacks are inside of what passes messages between processes."""
     return within(stacks, lambda one: standard_module(one.file) in _MESSAGES)
+
+
+_SENDS = re.compile(r"(^|[._])(send|put|dump|_feed)")
+
+
+def sending_stacks(stacks: Stacks) -> NDArray[np.bool_]:
+    """Tell which stacks are inside of what packs messages to other processes, or sends them."""
+    return within(
+        stacks,
+        lambda one: standard_module(one.file) in _MESSAGES and _SENDS.search(one.name) is not None,
+    )
+
+
+_IMPORTS = ("_find_and_load", "import_module", "_call_with_frames_removed")
+
+
+def import_stacks(stacks: Stacks) -> NDArray[np.bool_]:
+    """Tell which stacks are inside of an import, the tool's own left out."""
+    found = within(
+        stacks, lambda one: standard_module(one.file) == "frozen" and one.name in _IMPORTS
+    )
+    found &= ~within(stacks, lambda one: "/concurtrace/launch/" in one.file)
+    return found

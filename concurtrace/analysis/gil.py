@@ -2,9 +2,12 @@
 
 import numpy as np
 
-from concurtrace.model.report import GilTotals
+from concurtrace.analysis.places import Places
+from concurtrace.model.report import GilTotals, LockPlace
 from concurtrace.model.states import State
 from concurtrace.model.trace import SpanFlag, Spans, Thread, Times, Trace
+
+_BLAMED = 20
 
 
 def gil_totals(trace: Trace) -> GilTotals | None:
@@ -13,7 +16,41 @@ def gil_totals(trace: Trace) -> GilTotals | None:
     running = sum(thread.ns(State.RUNNING) for thread in trace.threads)
     if not trace.gil or not waited + running or not trace.wall_ns:
         return None
-    return GilTotals(waited / (waited + running), held_share(trace))
+    return GilTotals(waited / (waited + running), held_share(trace), blame(trace))
+
+
+def blame(trace: Trace) -> tuple[LockPlace, ...]:
+    """Tell which lines ran with the GIL while others waited for it, those that cost most first.
+
+    Each sample of a running thread counts for the time that it stands for, once for every thread
+    that waited at that moment: thread time, as the waits themselves.
+    """
+    samples, spans = trace.samples, trace.spans
+    if samples is None or not len(samples):
+        return ()
+    rows = trace.rows_of(samples.tid, samples.time_ns)
+    running = (rows >= 0) & (samples.state == State.RUNNING.code)
+    process_of = np.array([one.process for one in trace.threads], np.int64)[rows]
+    cost = np.zeros(len(samples))
+    for number, process in enumerate(trace.processes):
+        mine = np.flatnonzero(running & (process_of == number))
+        if not len(mine):
+            continue
+        part = slice(trace.threads[process.first].first, trace.threads[process.last - 1].last)
+        waits = spans.state[part] == State.GIL_WAIT.code
+        began, over = (np.sort(one[part][waits]) for one in (spans.start_ns, spans.end_ns))
+        at_ns = samples.time_ns[mine]
+        waiting = np.searchsorted(began, at_ns, "right") - np.searchsorted(over, at_ns, "right")
+        cost[mine] = waiting * samples.weight_ns[mine]
+    sums: dict[str, int] = {}
+    places = Places(trace.stacks)
+    by_stack = np.bincount(samples.stack, cost)
+    for stack in np.flatnonzero(by_stack).tolist():
+        place = places.of(stack)
+        if place is not None:
+            sums[place] = sums.get(place, 0) + round(by_stack[stack])
+    ranked = sorted(sums.items(), key=lambda one: (-one[1], one[0]))
+    return tuple(LockPlace(place, ns) for place, ns in ranked[:_BLAMED])
 
 
 def held_share(trace: Trace) -> float:

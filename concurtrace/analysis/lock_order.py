@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from concurtrace.analysis.places import Places
+from concurtrace.model.lock_report import LockStep
 from concurtrace.model.trace import LockOrder, ObjectKind, Trace
 
 LONGEST = 6
@@ -55,6 +57,37 @@ def inversions(trace: Trace) -> tuple[Inversion, ...]:
             if len(found) >= _FOUND:
                 return tuple(found.values())
     return tuple(found.values())
+
+
+def lock_steps(trace: Trace) -> tuple[LockStep, ...]:
+    """List which locks were taken while which were held, those in circles first."""
+    circles = {
+        (_lock(trace, step.held), _lock(trace, step.taken))
+        for one in inversions(trace)
+        for step in one.steps
+    }
+    first: dict[Lock, int] = {}
+    orders: dict[tuple[Lock, Lock], list[LockOrder]] = defaultdict(list)
+    for lock, steps in _graph(trace).items():
+        for step in steps:
+            taken = _lock(trace, step.taken)
+            first.setdefault(lock, step.held)
+            first.setdefault(taken, step.taken)
+            if taken != lock:
+                orders[lock, taken].append(step.order)
+    places = Places(trace.stacks)
+    found = [
+        LockStep(
+            first[held],
+            first[taken],
+            next((place for one in mine if (place := places.of(one.stack))), ""),
+            len({tid for one in mine for tid in one.tids}),
+            any(one.many for one in mine),
+            (held, taken) in circles,
+        )
+        for (held, taken), mine in orders.items()
+    ]
+    return tuple(sorted(found, key=lambda one: (not one.circle, one.held, one.taken)))
 
 
 def _lock(trace: Trace, row: int) -> Lock:

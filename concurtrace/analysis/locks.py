@@ -83,6 +83,7 @@ def _report(
         hold_ns=sum(one.hold_ns for one in objects),
         held_by=_ranked(_holders(trace, waits, places)),
         waited_at=_ranked(_waiters(trace.spans.take(waits), places)),
+        longest=int(waits[np.argmax(trace.spans.dur_ns[waits])]) if len(waits) else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 from concurtrace.model.trace import Frame, Stacks
 from concurtrace.recording.reasons import standard_module
@@ -16,12 +17,28 @@ _TOOL = re.compile(
 
 
 _INSTALLED = re.compile(r"/(site|dist)-packages/(?!concurtrace/workloads/)")
+_PACKAGE = f"{Path(__file__).parents[1]}/"
+_WORKLOADS = f"{_PACKAGE}workloads/"
 
 
 @cache
 def is_foreign_file(file: str) -> bool:
     """Tell whether a file is none of the user's: standard library, event loops, or concurtrace."""
     return standard_module(file) is not None or _TOOL.search(file) is not None
+
+
+def is_own_file(file: str) -> bool:
+    """Tell whether a file is the target's own: not installed, and nothing that runs it."""
+    if file.startswith(("<", "~")) or not file or is_foreign_file(file):
+        return False
+    ours = file.startswith(_PACKAGE) and not file.startswith(_WORKLOADS)
+    return not ours and not _INSTALLED.search(file)
+
+
+def own_files(stacks: Stacks) -> tuple[str, ...]:
+    """List the target's own files among those of all functions in some stacks."""
+    files = dict.fromkeys(one.file for one in stacks.functions)
+    return tuple(file for file in files if is_own_file(file))
 
 
 def where(frame: Frame) -> str:

@@ -4,7 +4,10 @@ import numpy as np
 
 from concurtrace.analysis.core_use import core_use, peak
 from concurtrace.analysis.gil import gil_totals
+from concurtrace.analysis.line_states import line_states
+from concurtrace.analysis.lock_order import lock_steps
 from concurtrace.analysis.locks import lock_table
+from concurtrace.analysis.processes import processes_report
 from concurtrace.model.report import ProcessReport, StatesReport, ThreadReport
 from concurtrace.model.run import Pass
 from concurtrace.model.states import Reason, State
@@ -33,6 +36,9 @@ def states_report(trace: Trace, recorded_by: Pass) -> StatesReport:
         folded_spans=sum(total.folded_count for total in totals),
         folded_ns=sum(total.folded_ns for total in totals),
         min_span_ns=trace.min_span_ns,
+        costs=processes_report(trace),
+        lock_order=lock_steps(trace),
+        lines=line_states(trace),
     )
 
 

@@ -33,6 +33,7 @@ def read(out: Path) -> Recording:
             one.key.started_by,
             one.threads,
             one.stacks or "",
+            one.work_ns,
         )
         for one in read_processes(out.parent).values()
     )

@@ -249,7 +249,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Recording:
-    """The decoded parts of a run; None where no instrument recorded the part."""
+    """The decoded parts of a run; None where no instrument recorded the part.
+
+    ``sources`` hold the target's own files that stacks lead to, as far as they could be read.
+    """
 
     functions: FunctionProfile | None = None
     lines: LineProfile | None = None
@@ -259,6 +262,7 @@ class Recording:
     timeline: Timeline | None = None
     trace: Trace | None = None
     tasks: TaskTrace | None = None
+    sources: tuple[SourceFile, ...] | None = None
     tables: tuple[Table, ...] = ()
 
     def merge(self, other: Recording) -> Recording:

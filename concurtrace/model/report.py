@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from concurtrace.model.line_report import LineStates
+from concurtrace.model.lock_report import LockStep
+from concurtrace.model.process_report import ProcessesReport
 from concurtrace.model.recording import Function, Recording
 from concurtrace.model.run import Environment, Execution, Pass, Target
 from concurtrace.model.states import State
@@ -177,18 +180,6 @@ class ProcessReport:
 
 
 @dataclass(frozen=True)
-class GilTotals:
-    """What the GIL cost the whole run, as shares between 0 and 1.
-
-    ``contention`` = GIL_WAIT / (GIL_WAIT + RUNNING) over all threads; ``held`` = share of the run
-    in which some thread held it.
-    """
-
-    contention: float
-    held: float
-
-
-@dataclass(frozen=True)
 class LockPlace:
     """A place in the code and the time that belongs to it."""
 
@@ -197,11 +188,25 @@ class LockPlace:
 
 
 @dataclass(frozen=True)
+class GilTotals:
+    """What the GIL cost the whole run, as shares between 0 and 1.
+
+    ``contention`` = GIL_WAIT / (GIL_WAIT + RUNNING) over all threads; ``held`` = share of the run
+    in which some thread held it. ``blame`` says which lines ran while others waited, from samples.
+    """
+
+    contention: float
+    held: float
+    blame: tuple[LockPlace, ...]
+
+
+@dataclass(frozen=True)
 class LockReport:
     """A lock, or all locks made at one place: exact totals, and where their time went.
 
     ``held_by`` says who had it while others waited: the place that the thread was at which let go
-    of it; ``waited_at`` where the waiters stood. Both cover the waits that were kept singly.
+    of it; ``waited_at`` where the waiters stood. Both cover the waits that were kept singly;
+    ``longest`` is the row of the longest of them among the trace's spans, None without any.
     """
 
     name: str
@@ -214,6 +219,7 @@ class LockReport:
     hold_ns: int
     held_by: tuple[LockPlace, ...]
     waited_at: tuple[LockPlace, ...]
+    longest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -241,7 +247,8 @@ class StatesReport:
 
     ``origin`` says whether they were recorded or estimated, ``cores_from`` where ready time and
     core numbers come from; ``unknown_share`` is the largest of any thread over 100 ms.
-    ``folded_spans`` of ``folded_ns`` are in the totals only.
+    ``folded_spans`` of ``folded_ns`` are in the totals only. ``costs`` is what processes took to
+    come up and to talk with each other.
     """
 
     pass_name: str
@@ -258,6 +265,9 @@ class StatesReport:
     folded_spans: int
     folded_ns: int
     min_span_ns: tuple[int, int]
+    costs: ProcessesReport
+    lock_order: tuple[LockStep, ...]
+    lines: tuple[LineStates, ...]
 
 
 @dataclass(frozen=True)

@@ -414,7 +414,8 @@ class Process:
     One that ran no Python has no threads: it is one span, from ``start_ns`` to ``end_ns``.
     ``parent`` is a row of ``Trace.processes``, None for the first process. ``started_by`` is
     multiprocessing's start method, ``main`` or ``subprocess``; ``images`` counts the programs it
-    became by exec, ``command`` is the last one's.
+    became by exec, ``command`` is the last one's. ``python_ns`` is when the interpreter was ready,
+    ``work_ns`` when what the process was made for began; None where nobody told.
     """
 
     pid: int
@@ -433,6 +434,8 @@ class Process:
     creator_tid: int = 0
     images: int = 1
     python: str | None = None
+    python_ns: int | None = None
+    work_ns: int | None = None
 
     @property
     def ended_words(self) -> str:

@@ -24,7 +24,7 @@ class KnownProcess:
     """What the registry of the run knows: names, which the recorder need not know.
 
     ``threads`` maps tids to names; ``stacks`` is what it wrote of its threads when it was told to
-    end, see ``last_stacks``.
+    end, see ``last_stacks``. ``work_ns`` is when what it was made for began, None if unknown.
     """
 
     pid: int
@@ -33,6 +33,7 @@ class KnownProcess:
     started_by: str
     threads: Mapping[int, str] = field(default_factory=dict)
     stacks: str = ""
+    work_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -211,9 +212,22 @@ def _name(lives: list[Life], known: Iterable[KnownProcess]) -> list[Life]:
         mine.sort(key=lambda one: one.start_ns)
         threads = {tid: name for one in mine for tid, name in one.threads.items()}
         whole = replace(mine[-1], threads=threads)
-        process = replace(process, name=whole.name, started_by=mine[0].started_by)
+        process = replace(
+            process,
+            name=whole.name,
+            started_by=mine[0].started_by,
+            python_ns=_within(process, whole.start_ns),
+            work_ns=_within(process, whole.work_ns),
+        )
         named.append(replace(life, process=process, known=whole))
     return named
+
+
+def _within(process: Process, time_ns: int | None) -> int | None:
+    """Keep a time from the registry where it lies in the life of its process."""
+    if time_ns is None or not process.start_ns <= time_ns <= process.end_ns:
+        return None
+    return time_ns
 
 
 def _link(lives: list[Life]) -> list[Life]:
@@ -231,8 +245,18 @@ def _link(lives: list[Life]) -> list[Life]:
     return linked
 
 
+_HELPERS = {
+    "multiprocessing.resource_tracker": "resource tracker",
+    "multiprocessing.forkserver": "fork server",
+}
+"""Processes of multiprocessing itself, which it starts as code given by ``-c``."""
+
+
 def _title(command: tuple[str, ...]) -> str:
     """Name a Python process that no registry knows, after what it runs."""
+    helper = next((name for module, name in _HELPERS.items() if module in " ".join(command)), None)
+    if helper is not None:
+        return helper
     for place, part in enumerate(command[1:], start=1):
         if command[place - 1] in ("-W", "-X"):
             continue  # the value of an option

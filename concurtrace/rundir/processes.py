@@ -19,6 +19,8 @@ FOLDER = "processes"
 class RegisteredProcess:
     """A process as its agent wrote it; ``threads`` maps native thread ids to names.
 
+    ``work_ns`` is when what it was made for began: its interpreter was ready, and its modules were
+    imported where multiprocessing or the harness tells so.
     ``failures`` are the errors of probes inside it, ``stacks`` the Python stacks of all threads
     when it was told to stop (None if it was not), ``switches`` its voluntary and involuntary
     context switches up to its end (None if it did not come to it).
@@ -26,6 +28,7 @@ class RegisteredProcess:
 
     key: ProcessKey
     threads: Mapping[int, str]
+    work_ns: int
     ended: bool
     switches: tuple[int, int] | None
     failures: tuple[str, ...]
@@ -70,19 +73,20 @@ def _parse(line: str) -> dict[str, Any]:
 
 def _process(path: Path, entries: list[dict[str, Any]]) -> RegisteredProcess:
     first = entries[0]
-    names = [str(entry["process"]) for entry in entries if "process" in entry]
+    named = [entry for entry in entries if "process" in entry]
     end = next((entry for entry in entries if "ended" in entry), None)
     stacks = path.with_suffix(".stacks")
     return RegisteredProcess(
         key=ProcessKey(
             int(first["pid"]),
             int(first["parent_pid"]),
-            names[-1],
+            str(named[-1]["process"]),
             str(first["started_by"]),
             int(first["start_ns"]),
             int(end["at_ns"]) if end else None,
         ),
         threads={int(one["tid"]): str(one["thread"]) for one in entries if "tid" in one},
+        work_ns=int(named[-1].get("at_ns", first["start_ns"])),
         ended=end is not None,
         switches=(int(end["voluntary"]), int(end["involuntary"])) if end else None,
         failures=tuple(f"{one['failed']}: {one['error']}" for one in entries if "failed" in one),

@@ -29,7 +29,7 @@ def stack(states: Mapping[State, int], *, gil: bool) -> tuple[Part, ...]:
         left, right = (round(WIDTH * at / whole) for at in (before, before + ns))
         before += ns
         if right > left:
-            parts.append(_part(words_of(state, gil=gil), left, right, HEIGHT))
+            parts.append(part(words_of(state, gil=gil), left, right, HEIGHT))
     return tuple(parts)
 
 
@@ -40,16 +40,17 @@ def row(lane: tuple[tuple[State, int], ...], *, gil: bool) -> tuple[Part, ...]:
         left, right = (round(WIDTH * at / whole) for at in (before, before + length))
         before += length
         if right > left:
-            parts.append(_part(words_of(state, gil=gil), left, right, HEIGHT))
+            parts.append(part(words_of(state, gil=gil), left, right, HEIGHT))
     return tuple(parts)
 
 
 def swatch(words: Words) -> Part:
     """Draw a state's colour and pattern for a legend, in a box of 20 by 20."""
-    return _part(words, 0, _SWATCH, _SWATCH)
+    return part(words, 0, _SWATCH, _SWATCH)
 
 
-def _part(words: Words, left: int, right: int, height: int) -> Part:
+def part(words: Words, left: int, right: int, height: int = HEIGHT) -> Part:
+    """Draw a piece of a bar from ``left`` to ``right``, in its colour and pattern."""
     box = Path(f"M{left} 0H{right}V{height}H{left}Z")
     return Part(words.token, box, marks(words.pattern, left, right, height))
 

@@ -9,13 +9,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from concurtrace.analysis.crew import within
+from concurtrace.analysis.crew import import_stacks
 from concurtrace.analysis.places import is_foreign_file
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
-from concurtrace.model.trace import Stacks
-from concurtrace.recording.reasons import standard_module
 from concurtrace.units import share_text, time_text
 
 SHARE = Limits(0.3, 0.5)
@@ -24,7 +22,6 @@ FEWEST = 50
 """Samples: fewer can't tell the start of an interpreter from that of the program."""
 LEAST_NS = 300_000_000
 """Imports that take less are nothing that anybody waits for."""
-_IMPORTS = ("_find_and_load", "import_module", "_call_with_frames_removed")
 
 
 def check(case: Case) -> Iterable[Answer]:
@@ -33,7 +30,7 @@ def check(case: Case) -> Iterable[Answer]:
     if samples is None or len(samples) < FEWEST:
         yield fine("Too few samples to tell what imports took.")
         return
-    inside = _importing(case.trace.stacks)[samples.stack]
+    inside = import_stacks(case.trace.stacks)[samples.stack]
     whole = int(samples.weight_ns.sum())
     spent = int(samples.weight_ns[inside].sum())
     share = float(inside.mean())
@@ -55,15 +52,6 @@ def check(case: Case) -> Iterable[Answer]:
         cause=Cause.START,
         thing="imports",
     )
-
-
-def _importing(stacks: Stacks) -> NDArray[np.bool_]:
-    """Tell which stacks are inside of an import, the tool's own left out."""
-    found = within(
-        stacks, lambda one: standard_module(one.file) == "frozen" and one.name in _IMPORTS
-    )
-    found &= ~within(stacks, lambda one: "/concurtrace/launch/" in one.file)
-    return found
 
 
 def _importers(case: Case, rows: NDArray[np.uint32]) -> tuple[str, ...]:

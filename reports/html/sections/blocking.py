@@ -1,6 +1,5 @@
 """Blocking: which thread waited for which, and in which order locks were taken."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +14,21 @@ from ..._scale import Scale
 from ..._states import words_of
 from ..._threads import process_name, thread_name
 from ..._words import absence
+from ..graph import Arrow, Picture, ring
 from ..lanes import lane_numbers
-from ..naming import object_text
+from ..links import interval
 from ..section import Section
+from ._lock_order import Told, order_of_locks
+from ._stuck import stuck
 
 _STATES = (State.GIL_WAIT, State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT)
 _ROWS = 60
-_ORDERS = 40
-_NODES = 300
+_DRAWN = 10
+"""Pairs of threads in the picture: more arrows than that can't be told apart."""
+_MATTERS = 0.02
+"""Share of the longest waits of any pair below which a pair is not drawn."""
+
+_Pairs = list[tuple[tuple[int, int], State, int]]
 
 
 @dataclass(frozen=True)
@@ -41,23 +47,18 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Order:
-    """A lock that was taken while another was held; ``circle`` says that both orders occur."""
-
-    held: str
-    taken: str
-    circle: bool
-
-
-@dataclass(frozen=True)
 class View:
-    """The edges of the graph of waits, worst first, and those of the order of locks."""
+    """The edges of the graph of waits, worst first, and the order of locks.
+
+    ``stuck`` are pairs of threads of which the first waited to the end for a lock of the second.
+    """
 
     unit: str
     edges: tuple[Edge, ...]
+    picture: Picture
+    stuck: tuple[tuple[str, str], ...]
     note: str
-    orders: tuple[Order, ...]
-    circles: bool
+    order: Told
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class _Waits:
     """The worst edges and how many there are; the time in them, and in waits of any ender."""
 
     edges: tuple[Edge, ...]
+    pairs: _Pairs
+    names: tuple[str, ...]
     many: int
     known_ns: int
     whole_ns: int
@@ -78,17 +81,24 @@ def build(report: Report) -> Section:
         missing = absence(report, "Who ended which wait was", "states")
         return Section("blocking", title, absence=missing)
     waits = _edges(report, trace)
-    orders = _orders(trace, Places.of(report))
-    if not waits.edges and not orders:
+    ended = report.outcome.standstill is None and not report.outcome.timed_out
+    knots = [] if ended else stuck(trace)
+    told = order_of_locks(trace, states.lock_order, Places.of(report))
+    if not waits.edges and not told.orders:
         return Section("blocking", title, "No wait of one thread for another was recorded.")
     left = waits.many - len(waits.edges)
     scale = Scale.for_times(one.keys[1] for one in waits.edges)
     view = View(
         scale.unit,
         waits.edges,
+        ring(
+            waits.names,
+            [Arrow(*pair, "▲ to the end", 3, strong=True) for pair in knots]
+            or _arrows(waits.pairs, report.environment.gil),
+        ),
+        tuple((waits.names[waiter], waits.names[other]) for waiter, other in knots),
         f"{count_text(left)} pairs with shorter waits are not listed." if left > 0 else "",
-        orders[:_ORDERS],
-        any(one.circle for one in orders),
+        told,
     )
     return Section("blocking", title, _answer(waits), view)
 
@@ -126,13 +136,13 @@ def _edges(report: Report, trace: Trace) -> _Waits:
     names, lanes = _names(report, trace), lane_numbers(trace)
     scale = Scale.for_times(sums.tolist())
     most = int(sums.max(initial=1))
-    edges = []
+    edges, pairs = [], []
     for number in np.argsort(-sums, kind="stable")[:_ROWS].tolist():
         pair, code = divmod(int(found[number]), len(STATES))
         waiter, other = divmod(pair, many)
         row, ns = int(longest[number]), int(sums[number])
-        start, end = (int(one[row]) - trace.start_ns for one in (spans.start_ns, spans.end_ns))
-        margin = (end - start) // 2
+        pairs.append(((waiter, other), STATES[code], ns))
+        lasted = int(spans.end_ns[row] - spans.start_ns[row])
         edges.append(
             Edge(
                 names[waiter],
@@ -141,49 +151,42 @@ def _edges(report: Report, trace: Trace) -> _Waits:
                 count_text(int(counts[number])),
                 scale.text(ns),
                 round(100 * ns / most),
-                time_text(end - start),
-                f"#timeline?t0={max(0, start - margin)}&t1={end + margin}"
-                f"&lane={lanes[waiter]}&at={start}",
+                time_text(lasted),
+                interval(trace, row, int(lanes[waiter])),
                 (int(counts[number]), ns),
             )
         )
-    return _Waits(tuple(edges), len(found), int(lengths.sum()), whole)
+    return _Waits(tuple(edges), pairs, names, len(found), int(lengths.sum()), whole)
 
 
-def _names(report: Report, trace: Trace) -> Mapping[int, str]:
+def _names(report: Report, trace: Trace) -> tuple[str, ...]:
+    """Name every thread of the trace, in order of its rows."""
     states = report.states
     if states is None:
-        return {}
+        return ()
     alone = sum(bool(one.threads) for one in states.processes) == 1
-    return {
+    names = {
         first.first + number: thread_name(one) + ("" if alone else f" in {process_name(process)}")
         for first, process in zip(trace.processes, states.processes, strict=True)
         for number, one in enumerate(process.threads)
     }
+    return tuple(names[row] for row in range(len(trace.threads)))
 
 
-def _orders(trace: Trace, places: Places) -> tuple[Order, ...]:
-    """List which locks were taken while which were held; circles first."""
-    pairs = sorted({(held, one.taken) for one in trace.orders for held in one.held})
-    after: dict[int, set[int]] = {}
-    for held, taken in pairs:
-        after.setdefault(held, set()).add(taken)
-    found = [
-        Order(
-            object_text(trace, trace.objects[held], places),
-            object_text(trace, trace.objects[taken], places),
-            _leads(after, taken, held),
-        )
-        for held, taken in pairs[:_NODES]
-    ]
-    return tuple(sorted(found, key=lambda one: not one.circle))
-
-
-def _leads(after: Mapping[int, set[int]], start: int, end: int) -> bool:
-    """Whether some order of taking leads from one lock to another."""
-    todo, seen = [start], {start}
-    while todo:
-        for one in after.get(todo.pop(), set()) - seen:
-            seen.add(one)
-            todo.append(one)
-    return end in seen
+def _arrows(waits: _Pairs, gil: bool) -> list[Arrow]:
+    """Make an arrow of every pair of threads, those with the longest waits first."""
+    sums: dict[tuple[int, int], dict[State, int]] = {}
+    for pair, state, ns in waits:
+        mine = sums.setdefault(pair, {})
+        mine[state] = mine.get(state, 0) + ns
+    ranked = sorted(sums.items(), key=lambda one: -sum(one[1].values()))[:_DRAWN]
+    most = max((sum(states.values()) for _, states in ranked), default=1)
+    found = []
+    for (waiter, other), states in ranked:
+        ns = sum(states.values())
+        if ns < _MATTERS * most:
+            break
+        worst = max(states, key=lambda state: states[state])
+        label = f"{time_text(ns)} {words_of(worst, gil=gil).short}"
+        found.append(Arrow(waiter, other, label, max(1, round(5 * ns / most))))
+    return found

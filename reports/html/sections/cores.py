@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from concurtrace.model.recording import CoreUsage, ProcessActivity
 from concurtrace.model.report import CoreReport, CoreUser, Report, StatesReport
 from concurtrace.model.trace import CoreSource, Origin
@@ -15,6 +17,7 @@ from ..._series import interval_lengths, mean_over_time
 from ..._text import shorten
 from ..._words import absence
 from ..chart import WIDTH, Path, Span, area, cells, steps, thin
+from ..levels import density
 from ..section import Section
 from ._labels import process_label
 
@@ -70,10 +73,12 @@ class Users:
 class View:
     """The lanes, the target's own curve above them, the processes, and who ran where.
 
-    Without lanes the use of the cores was not sampled.
+    ``busy_with`` says what the lanes show: all programs where the use of the cores was sampled,
+    else the target alone, and then there are no processes.
     """
 
     lanes: tuple[Lane, ...]
+    busy_with: str
     target: Path
     target_text: str
     ticks: tuple[str, ...]
@@ -90,8 +95,7 @@ def build(report: Report) -> Section:
         missing = absence(report, "The use of cores was", "cores")
         if users is None or report.states is None or not users.rows:
             return Section("cores", "Cores", absence=missing)
-        view = View((), Path(), "", (), (), "", users)
-        return Section("cores", "Cores", _answer_by_threads(report.states), view)
+        return _by_threads(report, report.states, users)
     lengths = interval_lengths(cores)
     span = Span(cores.times_ns[0] - lengths[0], cores.times_ns[-1])
     edges = _edges(cores, lengths)
@@ -100,6 +104,7 @@ def build(report: Report) -> Section:
     ]
     view = View(
         tuple(_lane(number, busy, cores, lengths, edges) for number, busy in enumerate(cores.busy)),
+        "busy",
         area(steps(thin(used), 0), len(cores.busy), _TARGET_HEIGHT),
         f"{significant(mean_over_time(cores.target_cores, lengths) or 0)} on average,"
         f" {significant(max(cores.target_cores))} at most",
@@ -128,8 +133,36 @@ def _answer(cores: CoreUsage, lengths: Sequence[int]) -> str:
     )
 
 
+def _by_threads(report: Report, states: StatesReport, users: Users) -> Section:
+    """Show what switch records tell of the target alone, where nobody sampled the cores."""
+    trace = report.recording.trace
+    on, times = (trace.on_core, (trace.start_ns, trace.end_ns)) if trace else (None, (0, 0))
+    if on is None or times[1] <= times[0]:
+        view = View((), "", Path(), "", (), (), "", users)
+        return Section("cores", "Cores", _answer_by_threads(states), view)
+    lanes = []
+    whole = np.zeros(_CELLS)
+    for core in np.unique(on.core).tolist():
+        mine = on.core == core
+        shares = np.clip(density(on.start_ns[mine], on.end_ns[mine], *times, _CELLS), 0, 1)
+        whole += shares
+        lanes.append(_drawn(core, shares.tolist(), float(shares.mean()), float(shares.max())))
+    points = [(round((at + 0.5) * WIDTH / _CELLS), float(one)) for at, one in enumerate(whole)]
+    many = max(report.environment.machine.usable_cores, len(lanes))
+    view = View(
+        tuple(lanes),
+        "with the target",
+        area(points, many, _TARGET_HEIGHT),
+        f"{significant(float(whole.mean()))} on average, {significant(float(whole.max()))} at most",
+        Span(*times).ticks(),
+        (),
+        "",
+        users,
+    )
+    return Section("cores", "Cores", _answer_by_threads(states), view)
+
+
 def _answer_by_threads(states: StatesReport) -> str:
-    """Say what switch records tell of the target alone, where nobody sampled the cores."""
     cores = states.cores or ()
     used = sum(one.target for one in cores)
     many = "one core" if len(cores) == 1 else f"{len(cores)} cores"
@@ -185,14 +218,18 @@ def _lane(
     edges: Sequence[int],
 ) -> Lane:
     shares = _resample(cores.times_ns, lengths, busy, edges)
+    return _drawn(number, shares, mean_over_time(busy, lengths), max(busy))
+
+
+def _drawn(number: int, shares: Sequence[float], mean: float | None, highest: float) -> Lane:
+    """Draw a core from its share in equal cells of time."""
     levels = [min(_LEVELS, round(share * _LEVELS + 0.49)) if share > 0 else 0 for share in shares]
-    places = [round(WIDTH * index / (len(edges) - 1)) for index in range(len(edges))]
-    mean = mean_over_time(busy, lengths)
+    places = [round(WIDTH * index / len(shares)) for index in range(len(shares) + 1)]
     return Lane(
         number,
         cells(places, levels, _HEIGHT, _LEVELS),
         share_text(mean) if mean is not None else "not measured",
-        share_text(max(busy)),
+        share_text(highest),
     )
 
 

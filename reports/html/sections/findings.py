@@ -10,7 +10,6 @@ from ..._places import Places
 from ..._words import absence
 from ..section import Section
 from . import source
-from .source import line_anchor
 
 _PROOFS = (
     ("gil", "gil", "the GIL's waits by thread"),
@@ -124,9 +123,7 @@ class _Rows:
         )
 
     def _place(self, where: str) -> Link:
-        place = self.places.parts(where)
-        anchor = line_anchor(*place) if place else ""
-        return Link(self.places.where(where), f"#{anchor}" if anchor in self.lines else "")
+        return Link(self.places.where(where), source.link(self.places.parts(where), self.lines))
 
     def _moment(self, one: Finding) -> Link:
         """Tell when it was; the timeline can show that where it was recorded."""

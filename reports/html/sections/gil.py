@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 
-from concurtrace.model.report import Report, StatesReport
+from concurtrace.model.report import GilTotals, Report, StatesReport
 from concurtrace.model.states import State
 from concurtrace.model.trace import Origin
 from concurtrace.units import count_text, share_text, time_text
 
+from ..._places import Places
 from ..._scale import Scale
 from ..._states import all_states, gil_absence, source_sentences
 from ..._threads import ThreadRow, left_out, thread_rows
 from ..._words import absence
+from ..chart import Span
 from ..section import Section
+from . import source
+from ._gil_time import Gil, over_time
+from ._thread_links import link_of, thread_links
 from .states import SHOWN
 
 _OTHERS = 3
@@ -36,12 +41,24 @@ class Row:
     longest: str
     forced: str
     waited_for: tuple[tuple[str, str], ...]
+    link: str
     keys: tuple[int, ...]
 
 
 @dataclass(frozen=True)
+class Blame:
+    """A line that ran with the GIL while others waited; ``href`` shows it, "" if nothing does."""
+
+    where: str
+    href: str
+    time: str
+    bar: int
+    share: str
+
+
+@dataclass(frozen=True)
 class View:
-    """The table, those who wanted the GIL alone."""
+    """The table, those who wanted the GIL alone; the GIL over time; and the lines to blame."""
 
     unit: str
     rows: tuple[Row, ...]
@@ -49,29 +66,56 @@ class View:
     doubts: tuple[str, ...]
     note: str
     switch_interval: str
+    over_time: tuple[Gil, ...]
+    ticks: tuple[str, ...]
+    blame: tuple[Blame, ...]
+    blame_unit: str
 
 
 def build(report: Report) -> Section:
     """Show what the GIL cost."""
     states = report.states
-    if states is None:
+    trace = report.recording.trace
+    if states is None or trace is None:
         return Section("gil", "GIL", absence=absence(report, "Waits for the GIL were", "states"))
     nothing = gil_absence(report)
     if nothing is not None or states.gil is None:
         return Section("gil", "GIL", nothing or "")
     rows = thread_rows(states, SHOWN)
-    wanted = [row for row in rows if _held(row) or _waited(row)]
+    wanted = sorted(
+        (row for row in rows if _held(row) or _waited(row)), key=lambda row: -_waited(row)
+    )
     scale = Scale.for_times(ns for row in wanted for ns in (_held(row), _waited(row)))
-    hidden = left_out(states, rows)
+    hidden, links = left_out(states, rows), thread_links(report)
     view = View(
         scale.unit,
-        tuple(_row(row, scale) for row in sorted(wanted, key=lambda row: -_waited(row))),
+        tuple(_row(row, scale, link_of(row, links)) for row in wanted),
         states.origin is Origin.RECORDED,
         source_sentences(states)[:1] if states.origin is Origin.ESTIMATED else (),
         f"{count_text(hidden)} threads with the shortest lives are not listed." if hidden else "",
         time_text(report.environment.switch_interval_ns),
+        over_time(states, trace),
+        Span(trace.start_ns, max(trace.end_ns, trace.start_ns + 1)).ticks(),
+        *_blame(report, states.gil),
     )
     return Section("gil", "GIL", _answer(states), view)
+
+
+def _blame(report: Report, totals: GilTotals) -> tuple[tuple[Blame, ...], str]:
+    """List the lines, with the unit of their times."""
+    places, shown = Places.of(report), source.anchors(source.build(report))
+    scale = Scale.for_times(one.ns for one in totals.blame)
+    whole = sum(one.ns for one in totals.blame)
+    return tuple(
+        Blame(
+            places.where(one.where),
+            source.link(places.parts(one.where), shown),
+            scale.text(one.ns),
+            round(100 * one.ns / totals.blame[0].ns),
+            share_text(one.ns / whole),
+        )
+        for one in totals.blame
+    ), scale.unit
 
 
 def _answer(states: StatesReport) -> str:
@@ -103,7 +147,7 @@ def _waited(row: ThreadRow) -> int:
     return sum(one.gil.wait_ns for one in row.members) or row.states.get(State.GIL_WAIT, 0)
 
 
-def _row(row: ThreadRow, scale: Scale) -> Row:
+def _row(row: ThreadRow, scale: Scale, link: str) -> Row:
     gils = [one.gil for one in row.members]
     holds, waits = sum(one.holds for one in gils), sum(one.waits for one in gils)
     longest = max(one.longest_wait_ns for one in gils)
@@ -123,6 +167,7 @@ def _row(row: ThreadRow, scale: Scale) -> Row:
         longest=scale.text(longest) if longest or not waited else "not known",
         forced=count_text(forced),
         waited_for=_others(row, scale),
+        link=link,
         keys=(held, holds, waited, waits, longest, forced),
     )
 

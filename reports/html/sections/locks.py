@@ -13,6 +13,8 @@ from ..._scale import Scale
 from ..._states import all_states
 from ..._text import shorten
 from ..._words import absence
+from ..lanes import lane_numbers
+from ..links import interval
 from ..section import Section
 
 _ROWS = 100
@@ -38,6 +40,7 @@ class Row:
     hold: str
     held_by: tuple[tuple[str, str], ...]
     waited_at: tuple[tuple[str, str], ...]
+    link: str
     keys: tuple[int, ...]
 
 
@@ -72,7 +75,7 @@ def build(report: Report) -> Section:
     most = max(one.wait_ns for one in shown)
     view = View(
         scale.unit,
-        tuple(_row(one, scale, places, most) for one in shown),
+        tuple(_row(one, scale, places, most, _link(report, one)) for one in shown),
         " ".join(said),
         time_text(max(states.min_span_ns)) if max(states.min_span_ns) else "",
     )
@@ -120,7 +123,16 @@ def _times(count: int) -> str:
     return "one wait" if count == 1 else f"{count_text(count)} waits"
 
 
-def _row(one: LockReport, scale: Scale, places: Places, most: int) -> Row:
+def _link(report: Report, one: LockReport) -> str:
+    """Lead to the longest wait for a lock; "" where none was kept singly."""
+    trace = report.recording.trace
+    if trace is None or one.longest is None:
+        return ""
+    thread = int(trace.span_threads[one.longest])
+    return interval(trace, one.longest, int(lane_numbers(trace)[thread]))
+
+
+def _row(one: LockReport, scale: Scale, places: Places, most: int, link: str) -> Row:
     return Row(
         name=shorten(one.name, _NAME),
         kind=one.kind,
@@ -134,6 +146,7 @@ def _row(one: LockReport, scale: Scale, places: Places, most: int) -> Row:
         hold=scale.text(one.hold_ns) if one.hold_ns else "not known",
         held_by=_places(one.held_by, scale, places),
         waited_at=_places(one.waited_at, scale, places),
+        link=link,
         keys=(one.locks, one.acquisitions, one.contended, one.wait_ns, one.hold_ns),
     )
 

@@ -1,19 +1,21 @@
-"""Source: the watched lines with their hits, time and memory beside them."""
+"""Source: the watched lines, and those where threads waited, with their figures beside them."""
 
 import re
 import zlib
-from collections import defaultdict
 from dataclasses import dataclass, field
 
-from concurtrace.model.recording import LineProfile, MemoryLines, Recording
+from concurtrace.model.line_report import LineStates
+from concurtrace.model.recording import Recording
 from concurtrace.model.report import HotLine, Report
 from concurtrace.units import count_text, share_text, size_text, time_text
 
 from ..._places import Places
 from ..._scale import Scale
+from ..._states import WORDS, words_of
 from ..._text import shorten
 from ..._words import Absence, absence
 from ..section import Section
+from ._lines import Figures, Watched, gather, with_states
 
 _LINES = 3_000
 """How many source lines the page holds; functions beyond it are told by name."""
@@ -24,41 +26,6 @@ _LONGEST_HEAD = 40
 _OPEN = 4
 _HEAT = (0.6, 0.3, 0.1, 0.03)
 """From which share of the hottest line's time on a line has heat 5, 4, 3, 2; any time is 1."""
-
-_Key = tuple[str, int]
-
-
-@dataclass
-class Figures:
-    """What was recorded of one line, over all processes."""
-
-    hits: int = 0
-    time_ns: int = 0
-    increment_bytes: int | None = None
-
-
-@dataclass
-class Watched:
-    """A watched function while its lines are gathered."""
-
-    file: str
-    name: str
-    lines: dict[int, Figures] = field(default_factory=lambda: defaultdict(Figures))
-
-    @property
-    def time_ns(self) -> int:
-        """The time of all its lines."""
-        return sum(one.time_ns for one in self.lines.values())
-
-    @property
-    def increment_bytes(self) -> int:
-        """The memory that all its lines added."""
-        return sum(one.increment_bytes or 0 for one in self.lines.values())
-
-    @property
-    def length(self) -> int:
-        """How many lines of source it has, from its first recorded one to its last."""
-        return max(self.lines) - min(self.lines) + 1
 
 
 @dataclass(frozen=True)
@@ -72,6 +39,9 @@ class Line:
     time: str
     share: str
     memory: str
+    ran: str
+    waited: str
+    rules: tuple[str, ...]
     text: str
 
 
@@ -96,6 +66,8 @@ class View:
     size_unit: str
     has_times: bool
     has_memory: bool
+    has_states: bool
+    thread_unit: str
     blocks: tuple[Block, ...]
     absent: tuple[Absence, ...]
 
@@ -116,11 +88,17 @@ def anchors(section: Section) -> frozenset[str]:
             return frozenset()
 
 
+def link(place: tuple[str, int] | None, shown: frozenset[str]) -> str:
+    """Lead to a line that the page shows; "" where it doesn't."""
+    anchor = line_anchor(*place) if place else ""
+    return f"#{anchor}" if anchor in shown else ""
+
+
 def build(report: Report) -> Section:
     """Show the source with line heat."""
     recording = report.recording
     absent = _absences(report)
-    watched = _gather(recording.lines, recording.memory_lines)
+    watched = with_states(report, gather(recording.lines, recording.memory_lines))
     if not watched:
         return Section("source", "Source lines", absence=next(iter(absent), _nothing(report)))
     return Section(
@@ -148,31 +126,10 @@ def _nothing(report: Report) -> Absence:
     )
 
 
-def _gather(lines: LineProfile | None, memory: MemoryLines | None) -> list[Watched]:
-    """Bring the lines of both passes together, by function; the hottest function first."""
-    found: dict[tuple[str, str], Watched] = {}
-    owner: dict[_Key, Watched] = {}
-    for table in lines.tables if lines else ():
-        for row in table.lines:
-            place = found.setdefault((row.file, row.function), Watched(row.file, row.function))
-            figures = place.lines[row.line]
-            figures.hits += row.hits
-            figures.time_ns += row.time_ns
-            owner[row.file, row.line] = place
-    for grown in memory.lines if memory else ():
-        # The two tools may name a method differently: the line decides.
-        place = owner.get((grown.file, grown.line)) or found.setdefault(
-            (grown.file, grown.function), Watched(grown.file, grown.function)
-        )
-        figures = place.lines[grown.line]
-        figures.increment_bytes = (figures.increment_bytes or 0) + grown.increment_bytes
-    return sorted(
-        found.values(),
-        key=lambda one: (-one.time_ns, -one.increment_bytes, one.file, min(one.lines)),
-    )
-
-
 def _answer(report: Report, watched: list[Watched]) -> str:
+    if not (report.recording.lines or report.recording.memory_lines):
+        return _waited_answer(report, watched)
+    watched = [one for one in watched if one.time_ns or one.increment_bytes]
     whole = sum(one.time_ns for one in watched)
     hottest: HotLine | None = next(iter(report.hot.lines), None)
     many = "One function was" if len(watched) == 1 else f"{len(watched)} functions were"
@@ -185,12 +142,31 @@ def _answer(report: Report, watched: list[Watched]) -> str:
     )
 
 
+def _waited_answer(report: Report, watched: list[Watched]) -> str:
+    """Say at which line threads waited longest, where no line was timed."""
+    states = [line.states for place in watched for line in place.lines.values() if line.states]
+    worst = max(states, key=lambda one: sum(one.waits.values()), default=None)
+    if worst is None or not worst.waits:
+        return "The lines that findings speak of."
+    state = max(worst.waits, key=lambda one: worst.waits[one])
+    place = Places.of(report).line(worst.file, worst.line)
+    name = words_of(state, gil=report.environment.gil).name
+    return f"Threads waited longest at {place}: {time_text(worst.waits[state])} {name}."
+
+
 def _view(report: Report, watched: list[Watched], absent: tuple[Absence, ...]) -> View:
     recording = report.recording
     figures = [one for place in watched for one in place.lines.values()]
     times = Scale.for_times(one.time_ns for one in figures)
     sizes = Scale.for_sizes(one.increment_bytes or 0 for one in figures)
-    table = _Table(report, times, sizes, max(one.time_ns for one in figures), _sources(recording))
+    threads = Scale.for_times(
+        ns
+        for one in figures
+        if one.states
+        for ns in (one.states.ran_ns, *one.states.waits.values())
+    )
+    hottest = max(map(_heat_ns, figures))
+    table = _Table(report, times, sizes, threads, hottest, _sources(recording))
     blocks, budget = [], _LINES
     for number, place in enumerate(watched):
         budget -= min(place.length, _LONGEST_FUNCTION)
@@ -200,9 +176,16 @@ def _view(report: Report, watched: list[Watched], absent: tuple[Absence, ...]) -
         sizes.unit,
         recording.lines is not None,
         recording.memory_lines is not None,
+        any(one.states for one in figures),
+        threads.unit,
         tuple(blocks),
         absent,
     )
+
+
+def _heat_ns(one: Figures) -> int:
+    """Tell what makes a line hot: its timed time, else what threads were seen to spend there."""
+    return one.time_ns or (one.states.ns if one.states else 0)
 
 
 def _definition(place: Watched, source: tuple[str, ...]) -> int:
@@ -216,9 +199,10 @@ def _definition(place: Watched, source: tuple[str, ...]) -> int:
 
 def _sources(recording: Recording) -> dict[str, tuple[str, ...]]:
     parts = (recording.lines, recording.memory_lines)
-    return {
+    profiled = {
         source.file: source.lines for part in parts if part is not None for source in part.sources
     }
+    return {one.file: one.lines for one in recording.sources or ()} | profiled
 
 
 @dataclass(frozen=True)
@@ -228,6 +212,7 @@ class _Table:
     report: Report
     times: Scale
     sizes: Scale
+    threads: Scale
     hottest_ns: int
     sources: dict[str, tuple[str, ...]]
     taken: set[str] = field(default_factory=set)
@@ -249,7 +234,7 @@ class _Table:
         return Block(
             name=shorten(place.name, 160),
             place=Places.of(self.report).line(place.file, first),
-            time=time_text(place.time_ns),
+            time=time_text(place.time_ns) if place.time_ns else "",
             memory=size_text(added) if added > 0 else "",
             opened=opened,
             lines=tuple(self._line(place, number, source) for number in numbers) if fits else (),
@@ -263,12 +248,22 @@ class _Table:
         return Line(
             anchor=self._anchor(place.file, number) if number in place.lines else "",
             number=number,
-            heat=self._heat(one.time_ns),
+            heat=self._heat(_heat_ns(one)),
             hits=count_text(one.hits) if one.hits else "",
             time=self.times.text(one.time_ns) if one.hits else "",
             share=share_text(one.time_ns / whole) if one.time_ns and whole else "",
             memory=f"{'+' if grown > 0 else ''}{self.sizes.text(grown)}" if grown else "",
+            ran=self.threads.text(one.states.ran_ns) if one.states and one.states.ran_ns else "",
+            waited=self._waited(one.states) if one.states else "",
+            rules=one.rules,
             text=shorten(text.rstrip().expandtabs(4), _LINE_LIMIT),
+        )
+
+    def _waited(self, one: LineStates) -> str:
+        """Tell the waits at a line, the longest first."""
+        ranked = sorted(one.waits.items(), key=lambda pair: -pair[1])
+        return ", ".join(
+            f"{self.threads.text(ns)} {WORDS[state].short}" for state, ns in ranked[:2]
         )
 
     def _anchor(self, file: str, number: int) -> str:

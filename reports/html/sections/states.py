@@ -4,32 +4,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from concurtrace.model.masking import mask_arguments
-from concurtrace.model.report import ProcessReport, Report, StatesReport, ThreadReport
+from concurtrace.model.report import Report, StatesReport, ThreadReport
 from concurtrace.model.states import State
 from concurtrace.units import count_text, share_text, significant, time_text
 
 from ..._scale import Scale
 from ..._states import WORDS, all_states, folded_sentence, shares_text, source_sentences, words_of
-from ..._text import shorten, without_home
-from ..._threads import ThreadRow, left_out, process_name, thread_rows
+from ..._threads import ThreadRow, left_out, thread_rows
 from ..._words import absence
 from ..bars import Part, stack, swatch
 from ..section import Section
+from ._thread_links import link_of, thread_links
 
 SHOWN = 60
 """How many threads are told one by one; more are told together by name."""
-_PROCESSES = 300
-_COMMAND = 120
 _IDLE_MATTERS = 0.01
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A thread: its bar, and the same in words; ``keys`` are its cells' numbers to sort by."""
+    """A thread: its bar, and the same in words; ``keys`` are its cells' numbers to sort by.
+
+    ``link`` shows it in the timeline, "" where the bar is of several threads.
+    """
 
     label: str
     process: str
+    link: str
     parts: tuple[Part, ...]
     words: str
     lifetime: str
@@ -58,30 +59,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Life:
-    """A process in the table of processes."""
-
-    label: str
-    parent: str
-    started_by: str
-    start: str
-    lifetime: str
-    ended_by: str
-    threads: str
-    cpu: str
-    command: str
-
-
-@dataclass(frozen=True)
 class View:
-    """The bars by process, their legend and table, and the processes."""
+    """The bars by process, their legend and table."""
 
     whole: Bar
     groups: tuple[Group, ...]
     legend: tuple[Entry, ...]
     columns: tuple[str, ...]
     unit: str
-    processes: tuple[Life, ...]
     doubts: tuple[str, ...]
     note: str
     pass_name: str
@@ -95,7 +80,7 @@ def whole_bar(report: Report) -> Bar | None:
         return None
     row = ThreadRow("", "all", _members(states), ())
     scale = Scale.for_times([row.lifetime_ns])
-    return _bar(row, _columns(all_states(states)), scale, gil=report.environment.gil)
+    return _bar(row, _columns(all_states(states)), scale, "", gil=report.environment.gil)
 
 
 def bars(report: Report) -> tuple[Bar, ...]:
@@ -104,7 +89,10 @@ def bars(report: Report) -> tuple[Bar, ...]:
     rows = thread_rows(states, SHOWN) if states is not None else ()
     scale = Scale.for_times(row.lifetime_ns for row in rows)
     shown = _columns(all_states(states)) if states is not None else []
-    return tuple(_bar(row, shown, scale, gil=report.environment.gil) for row in rows)
+    links = thread_links(report)
+    return tuple(
+        _bar(row, shown, scale, link_of(row, links), gil=report.environment.gil) for row in rows
+    )
 
 
 def build(report: Report) -> Section:
@@ -118,7 +106,10 @@ def build(report: Report) -> Section:
     whole = ThreadRow("", "all", _members(states), ())
     shown = _columns(sums)
     scale = Scale.for_times(row.lifetime_ns for row in rows)
-    bars = {id(row): _bar(row, shown, scale, gil=gil) for row in (whole, *rows)}
+    links = thread_links(report)
+    bars = {
+        id(row): _bar(row, shown, scale, link_of(row, links), gil=gil) for row in (whole, *rows)
+    }
     hidden = left_out(states, rows)
     view = View(
         whole=bars[id(whole)],
@@ -129,7 +120,6 @@ def build(report: Report) -> Section:
         legend=_legend(sums, gil=gil),
         columns=tuple(words_of(state, gil=gil).name for state in shown),
         unit=scale.unit,
-        processes=tuple(map(_life, states.processes[:_PROCESSES])),
         doubts=source_sentences(states),
         note=_note(states, rows, hidden),
         pass_name=states.pass_name,
@@ -166,7 +156,7 @@ def _columns(sums: dict[State, int]) -> list[State]:
     return [state for state in WORDS if sums.get(state) or state is State.UNKNOWN]
 
 
-def _bar(row: ThreadRow, shown: list[State], scale: Scale, *, gil: bool) -> Bar:
+def _bar(row: ThreadRow, shown: list[State], scale: Scale, link: str, *, gil: bool) -> Bar:
     states, lifetime = row.states, row.lifetime_ns
     whole = sum(states.values())
     cpu = row.cpu_ns
@@ -176,6 +166,7 @@ def _bar(row: ThreadRow, shown: list[State], scale: Scale, *, gil: bool) -> Bar:
     return Bar(
         label=row.label,
         process=row.process,
+        link=link,
         parts=stack(states, gil=gil),
         words=words,
         lifetime=time_text(lifetime),
@@ -201,25 +192,6 @@ def _legend(sums: dict[State, int], *, gil: bool) -> tuple[Entry, ...]:
         )
         for state in _columns(sums)
     )
-
-
-def _life(one: ProcessReport) -> Life:
-    command = shorten(without_home(" ".join(mask_arguments(one.command))), _COMMAND)
-    return Life(
-        label=process_name(one),
-        parent=str(one.parent_pid),
-        started_by=one.started_by,
-        start=time_text(one.start_ns),
-        lifetime=time_text(one.end_ns - one.start_ns),
-        ended_by=_ended(one),
-        threads=count_text(len(one.threads)) if one.threads else "no Python",
-        cpu="not known" if one.cpu_ns is None else time_text(one.cpu_ns),
-        command=command or "not known",
-    )
-
-
-def _ended(one: ProcessReport) -> str:
-    return f"exit {one.exit_code}" if one.ended_by == "exit" and one.exit_code else one.ended_by
 
 
 def _note(states: StatesReport, rows: Iterable[ThreadRow], hidden: int) -> str:

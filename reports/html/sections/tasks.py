@@ -31,7 +31,9 @@ from ..._text import shorten
 from ..._words import absence
 from ..bars import HEIGHT
 from ..chart import WIDTH, Path
+from ..links import stretch
 from ..section import Section
+from ._lag import OverTime, over_time
 
 _BLOCKED = 100
 _NAME = 80
@@ -85,6 +87,7 @@ class Step:
     where: str
     late: str
     late_time: str
+    link: str
     keys: tuple[int, ...]
 
 
@@ -146,6 +149,7 @@ class View:
     unit: str
     loops: tuple[Loop, ...]
     lags: tuple[Lag, ...]
+    over_time: OverTime | None
     blocked: tuple[Step, ...]
     blocked_unit: str
     kinds: tuple[Kind, ...]
@@ -177,6 +181,7 @@ def build(report: Report) -> Section | None:
         unit=scale.unit,
         loops=tuple(_loop(one, scale) for one in tasks.loops),
         lags=tuple(_lag(one) for one in tasks.loops[:_LOOPS_DRAWN] if one.lag),
+        over_time=over_time(report),
         blocked=tuple(_step(one, step_scale, places) for one in steps),
         blocked_unit=step_scale.unit,
         kinds=tuple(_kind(one, scale, places) for one in tasks.kinds),
@@ -274,6 +279,7 @@ def _step(one: BlockedStep, scale: Scale, places: Places) -> Step:
         where=places.where(one.where) if one.where else "not known",
         late=count_text(one.late),
         late_time=time_text(one.late_ns),
+        link=stretch(one.start_ns, one.start_ns + one.ns),
         keys=(one.start_ns, one.ns, one.off_core_ns, one.late, one.late_ns),
     )
 

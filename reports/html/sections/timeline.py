@@ -16,6 +16,7 @@ from ..._states import WORDS, words_of
 from ..._words import absence
 from .. import lanes as laid
 from ..lanes import Intervals, LaneKind, Layout, lay_out
+from ..links import interval
 from ..naming import (
     EXTRAS,
     frame_text,
@@ -269,7 +270,6 @@ def _wait(
     state = words_of(STATES[int(spans.state[row])], gil=report.environment.gil).name
     frames = trace.stacks.frames(int(spans.stack[row]))
     waker = trace.rows_of(spans.waker[row : row + 1], spans.end_ns[row : row + 1])[0]
-    margin = (end - start) // 2
     return Wait(
         thread=lane_text(names, lane),
         state=f"{state} ({reason})" if reason else state,
@@ -277,5 +277,5 @@ def _wait(
         length=time_text(end - start),
         where=frame_text(telling(frames, places), places) if frames else "not known",
         ended_by=lane_text(names, numbers[int(waker)]) if waker >= 0 else "not known",
-        link=f"#timeline?t0={max(0, start - margin)}&t1={end + margin}&lane={lane}&at={start}",
+        link=interval(trace, row, lane),
     )

@@ -56,3 +56,27 @@ def test_holds_are_reconstructed_over_states_that_keep_the_gil() -> None:
     starts, ends = holds_of(made, made.threads[0])
     assert ((starts - ZERO_NS) // MS).tolist() == [0, 30]
     assert ((ends - ZERO_NS) // MS).tolist() == [20, 40]
+
+
+def test_a_line_is_blamed_for_everybody_who_waits_while_it_runs() -> None:
+    made = (
+        trace()
+        .process("one", started_by="main")
+        .thread("a").running(40).sleeps(60)
+        .sample(10, "app.py:3 in hot").sample(35, "app.py:4 in cold")
+        .thread("b").waits_gil(20, by="a").sleeps(80)
+        .thread("c").waits_gil(30, by="a").sleeps(70)
+        # The GIL of another process is another GIL.
+        .process("two", parent=0).thread("d").running(100).sample(10, "app.py:9 in other")
+        .build()
+    )  # fmt: skip
+    totals = gil_totals(made)
+    assert totals is not None
+    # At 10 ms two threads waited, at 35 ms none did.
+    assert [(one.where, one.ns) for one in totals.blame] == [("app.py:3 in hot", 20 * MS)]
+
+
+def test_without_samples_no_line_is_blamed() -> None:
+    totals = gil_totals(trace().thread("a").running(5).thread("b").waits_gil(5, by="a").build())
+    assert totals is not None
+    assert totals.blame == ()

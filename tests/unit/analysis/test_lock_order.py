@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from concurtrace.analysis.lock_order import LONGEST, inversions
+from concurtrace.analysis.lock_order import LONGEST, inversions, lock_steps
 from concurtrace.model.trace import LockOrder, ObjectKind, Trace
 from tests.builders_trace import trace
 
@@ -115,3 +115,22 @@ def test_the_search_ends_however_many_locks_there_are() -> None:
     assert inversions(replace(built, orders=tuple(forward))) == ()
     (*_, last) = inversions(replace(built, orders=(*forward, LockOrder(1, (120,), (b,)))))
     assert len(last.steps) <= LONGEST
+
+
+def test_steps_tell_every_order_once_those_in_circles_first() -> None:
+    built = taking("t3: A > C", "t1 t2: A B > C", "t1: A > B", "t2: B > A")
+    told = [
+        (built.objects[one.held].text, built.objects[one.taken].text, one.threads, one.circle)
+        for one in lock_steps(built)
+    ]
+    assert told == [
+        ("A", "B", 1, True),
+        ("B", "A", 1, True),
+        ("A", "C", 3, False),
+        ("B", "C", 2, False),
+    ]
+
+
+def test_an_order_that_a_gate_guards_is_in_no_circle() -> None:
+    built = taking("t1: G A > B", "t2: G B > A")
+    assert not any(one.circle for one in lock_steps(built))

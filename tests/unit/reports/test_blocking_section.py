@@ -42,9 +42,20 @@ def test_waits_are_added_up_by_pair_and_lead_to_the_longest() -> None:
 def test_locks_taken_in_both_orders_are_a_circle(circle: bool) -> None:
     orders = (LockOrder(2, (1,), (100,)), *((LockOrder(1, (2,), (101,)),) if circle else ()))
     view = view_of(orders=orders)
-    assert [one.circle for one in view.orders] == [circle] * len(orders)
-    assert view.circles is circle
-    assert view.orders[0].held.startswith(("Lock A", "Lock B"))
+    assert [one.circle for one in view.order.orders] == [circle] * len(orders)
+    assert view.order.circles is circle
+    assert view.order.orders[0].held.startswith(("1: Lock A", "1: Lock B"))
+    edges = view.order.picture.edges
+    assert len(edges) == len(orders)
+    assert all(("strong" in one.look) is circle for one in edges)
+    assert all(one.label.startswith("▲ circle") is circle for one in edges)
+
+
+def test_the_picture_has_an_arrow_for_every_pair_of_threads() -> None:
+    view = view_of()
+    edges = [(one.label, one.look) for one in view.picture.edges]
+    assert edges == [("40.0 ms lock", "w5"), ("20.0 ms GIL wait", "w2")]
+    assert [one.name for one in view.picture.nodes] == ["one", "two"]
 
 
 def test_without_waits_or_states_it_says_so() -> None:
@@ -55,3 +66,31 @@ def test_without_waits_or_states_it_says_so() -> None:
     missing = blocking.build(replace(builders.report())).absence
     assert missing is not None
     assert missing.command.endswith("--with baseline,states")
+
+
+def test_waits_that_never_ended_lead_to_who_had_the_lock() -> None:
+    made = (
+        trace()
+        .lock("A").lock("B")
+        .thread("one").running(10).waits_lock(90, "A")
+        .thread("two").running(20).waits_lock(80, "B")
+        .thread("third").running(5).waits_lock(5, "A").running(90)
+        .build()
+    )  # fmt: skip
+    first, second, third = (one.tid for one in made.threads)
+    orders = (
+        LockOrder(1, (2,), (first,)),
+        LockOrder(2, (1,), (second,)),
+        LockOrder(1, (2,), (third,)),
+    )
+    stuck = replace(made, orders=orders)
+    light = one_pass("light", 110, instruments=("states",))
+    report = builders.report(light, recording=Recording(trace=stuck), standstill="they wait")
+    view = blocking.build(with_states(report)).view
+    assert isinstance(view, View)
+    assert view.stuck == (("one", "two"), ("two", "one"))
+    assert [one.label for one in view.picture.edges] == ["▲ to the end"] * 2
+    ended = builders.report(light, recording=Recording(trace=stuck))
+    view = blocking.build(with_states(ended)).view
+    assert isinstance(view, View)
+    assert view.stuck == ()

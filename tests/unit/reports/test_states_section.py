@@ -109,12 +109,6 @@ class TestStates:
             "50 % of it is the expected waiting of pool workers" in states.build(shown(made)).answer
         )
 
-    def test_processes_without_python_have_no_bar_but_a_row(self) -> None:
-        made = trace().thread("MainThread").running(5).process("sh", parent=0)
-        section = states.build(shown(made))
-        assert isinstance(section.view, states.View)
-        assert [one.threads for one in section.view.processes] == ["1", "no Python"]
-
     def test_without_a_gil_running_is_running(self) -> None:
         given = shown(trace().thread("MainThread").runs_free(10), gil=False)
         free = replace(given, environment=replace(given.environment, gil=False))
