@@ -37,6 +37,10 @@ _TIERS = (
 was ready; who waits for another thread is explained by what that one waits for."""
 _KINDS = tuple(Spent)
 _LEAST_SAMPLES = 20
+COLUMNS = 160
+"""Into how many columns of equal time the course of a ledger is divided."""
+_BATCH = 1 << 18
+"""Moments looked at together: each takes some hundreds of bytes."""
 
 
 def ledger(trace: Trace, cores: float) -> Ledger:
@@ -48,38 +52,56 @@ def ledger(trace: Trace, cores: float) -> Ledger:
     whole = trace.wall_ns * cores
     if not whole:
         return Ledger(trace.wall_ns, cores, {})
+    course = _course(trace, cores)
+    course[_KINDS.index(Spent.IDLE)] += whole / COLUMNS - course.sum(axis=0)
+    moved = course[_KINDS.index(Spent.RUNNING)] * _message_share(trace)
+    course[_KINDS.index(Spent.RUNNING)] -= moved
+    course[_KINDS.index(Spent.MESSAGES)] += moved
+    spent = {one: round(ns) for one, ns in zip(_KINDS, course.sum(axis=1).tolist(), strict=True)}
+    had = {one: ns for one, ns in spent.items() if ns > 0}
+    rows = {one: np.rint(course[_KINDS.index(one)]).astype(int).tolist() for one in had}
+    return Ledger(trace.wall_ns, cores, had, {one: tuple(row) for one, row in rows.items()})
+
+
+def _course(trace: Trace, cores: float) -> NDArray[np.float64]:
+    """Return the core time of every kind in every column of the run."""
     kind, start, end = _intervals(trace)
     times = np.unique(np.concatenate((start, end, [trace.start_ns, trace.end_ns])))
-    length = np.diff(times)
-    first, last = np.searchsorted(times, start), np.searchsorted(times, end)
-    counts = np.zeros((len(_KINDS), len(length)))
-    for place in range(len(_KINDS)):
-        mine = kind == place
-        change = np.bincount(first[mine], minlength=len(times)).astype(np.int64)
-        change -= np.bincount(last[mine], minlength=len(times))
-        counts[place] = np.cumsum(change)[:-1]
-    spent = _divide(counts, length, cores)
-    spent[_KINDS.index(Spent.IDLE)] += whole - spent.sum()
-    found = {one: round(ns) for one, ns in zip(_KINDS, spent.tolist(), strict=True)}
-    moved = round(found[Spent.RUNNING] * _message_share(trace))
-    found[Spent.RUNNING] -= moved
-    found[Spent.MESSAGES] += moved
-    return Ledger(trace.wall_ns, cores, {one: ns for one, ns in found.items() if ns > 0})
+    borders = [
+        (np.sort(start[kind == place]), np.sort(end[kind == place])) for place in range(len(_KINDS))
+    ]
+    edges = np.linspace(trace.start_ns, trace.end_ns, COLUMNS + 1)
+    found = np.zeros((len(_KINDS), COLUMNS))
+    for low in range(0, len(times) - 1, _BATCH):
+        part = times[low : low + _BATCH + 1]
+        counts = np.array(
+            [
+                np.searchsorted(began, part[:-1], "right")
+                - np.searchsorted(ended, part[:-1], "right")
+                for began, ended in borders
+            ],
+            np.float64,
+        )
+        spent = np.cumsum(_divide(counts, cores) * np.diff(part), axis=1)
+        for place, sums in enumerate(spent):
+            found[place] += np.diff(np.interp(edges, part, np.concatenate(([0.0], sums))))
+    return found
 
 
-def _divide(counts: NDArray[np.float64], length: Times, cores: float) -> NDArray[np.float64]:
+def _divide(counts: NDArray[np.float64], cores: float) -> NDArray[np.float64]:
+    """Divide the cores among the kinds, by how many threads there are of each."""
     running = counts[_KINDS.index(Spent.RUNNING)].copy()
     working = np.minimum(running, cores)
     # Where nobody saw the switches, more threads seem to run than there are cores.
     counts[_KINDS.index(Spent.READY)] += running - working
     free = cores - working
-    spent = np.zeros(len(_KINDS))
-    spent[_KINDS.index(Spent.RUNNING)] = float((working * length).sum())
+    spent = np.zeros(counts.shape)
+    spent[_KINDS.index(Spent.RUNNING)] = working
     for tier in _TIERS:
         places = [_KINDS.index(one) for one in tier]
         waiting = counts[places].sum(axis=0)
         per = np.where(waiting > 0, np.minimum(free, waiting) / np.maximum(waiting, 1), 0.0)
-        spent[places] = (counts[places] * per * length).sum(axis=1)
+        spent[places] = counts[places] * per
         free = free - per * waiting
     return spent
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from concurtrace.analysis.speed import speed
-from concurtrace.model.comparison import Scaling, ScalingPoint, Speed
+from concurtrace.model.comparison import Foretold, Scaling, ScalingPoint, Speed
 from concurtrace.units import share_text, significant
 
 FEWEST = 2
@@ -16,6 +16,8 @@ USL_FEWEST = 4
 """Points: with fewer the two costs of the universal law cannot be told apart."""
 REACH = 2
 """Never foretell more than so many times the workers that were measured."""
+LEAST_ERROR = 0.03
+"""Two runs of one program differ by a few percent on a quiet machine: no range is narrower."""
 FLAT = 0.05
 """More workers that bring less are not worth their memory."""
 
@@ -104,6 +106,7 @@ def scaling(mode: str, walls_ns: Mapping[int, Sequence[int]], cores: float) -> S
     best = next(p for p in range(1, most + 1) if law(p) * (1 + FLAT) >= _peak(law, most))
     ahead = sorted({p for p in (*ordered, best, most, max(ordered) + 1) if p <= most})
     serial = fit_amdahl(factors, limit)
+    of_rounds = _laws_of_rounds(ordered, cores)
     return Scaling(
         mode,
         points,
@@ -111,9 +114,27 @@ def scaling(mode: str, walls_ns: Mapping[int, Sequence[int]], cores: float) -> S
         costs[0] if costs else None,
         costs[1] if costs else None,
         best,
-        tuple((p, law(p)) for p in ahead),
+        tuple(_foretold(p, law, of_rounds, points) for p in ahead),
         _sentence(mode, points, (serial, limit), best, law),
     )
+
+
+def _laws_of_rounds(walls_ns: Mapping[int, Sequence[int]], cores: float) -> tuple[Law, ...]:
+    """Fit a law to each round by itself."""
+    fewest, laws = min(walls_ns), []
+    for times in zip(*walls_ns.values(), strict=False):
+        one = dict(zip(walls_ns, times, strict=True))
+        laws.append(fitted_law({p: fewest * one[fewest] / ns for p, ns in one.items()}, cores))
+    return tuple(laws)
+
+
+def _foretold(
+    workers: int, law: Law, of_rounds: tuple[Law, ...], points: tuple[ScalingPoint, ...]
+) -> Foretold:
+    said = [law(workers), *(one(workers) for one in of_rounds)]
+    errors = [abs(one.error) for one in points if one.error is not None]
+    spread = 1 + max([LEAST_ERROR, *errors])
+    return Foretold(workers, law(workers), min(said) / spread, max(said) * spread)
 
 
 def _peak(law: Law, most: int) -> float:

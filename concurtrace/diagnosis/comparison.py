@@ -22,14 +22,17 @@ def comparison_verdict(results: Sequence[ModeResult], reference: str) -> str:
     if not good:
         return f"Nothing can be said: {reference}, the reference, did not come to a right end."
     said = [_winner(good, reference)]
+    told = {reference, *(one.name for one in tied_with_best(good, reference))}
     for one in good:
-        if one.name == reference or one.speedup is None:
+        if one.name in told or one.speedup is None or one.speedup.high is None:
             continue
-        if one.speedup.high is not None and one.speedup.high < 1:
-            said.append(
-                f"{_capital(one.name)} loses to {reference} ({factor_text(one.speedup)})"
-                f"{_because(one)}."
-            )
+        if one.speedup.high < 1:
+            does = f"loses to {reference}"
+        elif one.speedup.may_be_one:
+            does = f"brings nothing over {reference}"
+        else:
+            continue
+        said.append(f"The mode {one.name} {does} ({factor_text(one.speedup)}){_because(one)}.")
     failed = [f"{one.name} ({one.trouble})" for one in results if one.trouble is not None]
     if failed:
         said.append(f"Left out: {', '.join(failed)}.")
@@ -102,7 +105,3 @@ def _doubts(good: Sequence[ModeResult]) -> list[str]:
         return []
     taken = share_text(max(loads))
     return [f"Mind that other programs took up to {taken} of the cores' time meanwhile."]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,7 +1,7 @@
 """Modes of a workload side by side: what renderers of comparisons are given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from concurtrace.model.report import Report
@@ -27,11 +27,15 @@ class Spent(Enum):
 
 @dataclass(frozen=True)
 class Ledger:
-    """Where the core-seconds of a run went: ``spent`` sums to ``wall_ns`` times ``cores``."""
+    """Where the core-seconds of a run went: ``spent`` sums to ``wall_ns`` times ``cores``.
+
+    ``course`` divides each post among columns of equal time, from the start of the run to its end.
+    """
 
     wall_ns: int
     cores: float
     spent: Mapping[Spent, int]
+    course: Mapping[Spent, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,13 +126,27 @@ class ScalingPoint:
 
 
 @dataclass(frozen=True)
+class Foretold:
+    """What a law says of a number of workers.
+
+    Its range is that of the laws of single rounds, widened by how far the law of the other points
+    was off at one that was measured.
+    """
+
+    workers: int
+    speedup: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Scaling:
     """How a mode scales with its workers.
 
     ``amdahl_serial`` is the serial fraction of Amdahl's law. ``contention`` and ``coherency`` are
     the two costs of the universal scalability law, None with fewer than four points. ``best`` is
-    the best number of workers by the law that fits; ``foretold`` is (workers, speed-up) by it, up
-    to twice what was measured.
+    the best number of workers by the law that fits; ``foretold`` goes up to twice what was
+    measured.
     """
 
     mode: str
@@ -137,7 +155,7 @@ class Scaling:
     contention: float | None
     coherency: float | None
     best: int
-    foretold: tuple[tuple[int, float], ...]
+    foretold: tuple[Foretold, ...]
     sentence: str
 
 

@@ -1,6 +1,7 @@
 """A comparison as JSON, format 1: ``comparison`` in ``schema.json``."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from concurtrace.model.comparison import Checked, Comparison, Ledger, ModeResult, Scaling, Speed
@@ -105,7 +106,7 @@ def _scaling(one: Scaling) -> Object:
         "contention": one.contention,
         "coherency": one.coherency,
         "best": one.best,
-        "foretold": [{"workers": many, "speedup": factor} for many, factor in one.foretold],
+        "foretold": [asdict(each) for each in one.foretold],
         "sentence": one.sentence,
     }
 

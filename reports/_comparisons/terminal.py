@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from concurtrace.model.comparison import Checked, Comparison, ModeResult, Scaling, Spent
+from concurtrace.model.comparison import Checked, Comparison, Foretold, ModeResult, Scaling, Spent
 from concurtrace.units import share_text, significant
 
 from .._scale import Scale
@@ -105,7 +105,16 @@ def _scaling(found: Sequence[Scaling]) -> list[str]:
             times = f"{significant(point.speedup.factor)} times"
             workers = "1 worker" if point.workers == 1 else f"{point.workers} workers"
             lines.append(f"  {workers}: {times}{serial}{law}")
+        measured = {point.workers for point in one.points}
+        ahead = [_foretold(each) for each in one.foretold if each.workers not in measured]
+        if ahead:
+            lines += _wrapped(f"  by the law: {'; '.join(ahead)}", "")
     return lines
+
+
+def _foretold(one: Foretold) -> str:
+    low, high = significant(one.low), significant(one.high)
+    return f"{one.workers} workers {significant(one.speedup)} times ({low} to {high})"
 
 
 def _notes(comparison: Comparison) -> list[str]:

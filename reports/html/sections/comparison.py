@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from concurtrace.model.comparison import Comparison, ModeResult, Spent
+from concurtrace.model.comparison import Comparison, Ledger, ModeResult, Spent
 from concurtrace.units import share_text, significant, time_text
 
 from ..._comparisons._words import TOKENS, interval, ledger_rows
@@ -14,6 +14,8 @@ from ..section import Section
 
 _DOT = 7
 _SWATCH = 20
+_COURSE = 40
+"""The height of the course of a mode."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Bar:
-    """Where a mode's time went, as long as it took; ``words`` says the same."""
+    """Where a mode's time went, as long as it took; ``words`` says the same.
+
+    ``course`` is the same over time, every column as high as there are cores.
+    """
 
     label: str
     parts: tuple[Part, ...]
     words: str
     wall: str
+    course: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class View:
     bars: tuple[Bar, ...]
     posts: tuple[Post, ...]
     ledger_unit: str
+    ledger_ticks: tuple[str, ...]
 
 
 def build(comparison: Comparison) -> Section:
@@ -91,6 +98,7 @@ def build(comparison: Comparison) -> Section:
         tuple(_bar(one, rows) for one in rows),
         tuple(_post(post, rows, ledger_scale) for post in posts),
         ledger_scale.unit,
+        Span(0, max((one.ledger.wall_ns for one in rows if one.ledger), default=1)).ticks(),
     )
     return Section("comparison", "Comparison", view=view)
 
@@ -133,7 +141,35 @@ def _bar(one: ModeResult, rows: tuple[ModeResult, ...]) -> Bar:
             parts.append(_part(post, left, right, HEIGHT))
     shares = {post: ns / whole for post, ns in one.ledger.spent.items()}
     said = [f"{post.value} {share_text(share)}" for post, share in shares.items() if share > 0.005]
-    return Bar(one.name, tuple(parts), "; ".join(said), time_text(one.ledger.wall_ns))
+    wall = time_text(one.ledger.wall_ns)
+    return Bar(one.name, tuple(parts), "; ".join(said), wall, _course(one.ledger, round(width)))
+
+
+def _course(ledger: Ledger, width: int) -> tuple[Part, ...]:
+    """Draw what became of the cores from the start of a run to its end, one post on another."""
+    many = max((len(row) for row in ledger.course.values()), default=0)
+    full = ledger.wall_ns * ledger.cores / max(many, 1)
+    edges = [round(width * number / max(many, 1)) for number in range(many + 1)]
+    before, parts = [0] * many, []
+    for post in Spent:
+        row = ledger.course.get(post)
+        if row is None or full <= 0:
+            continue
+        tops = [low + ns for low, ns in zip(before, row, strict=True)]
+        boxes = [
+            f"M{left} {_COURSE - high}H{right}V{_COURSE - low}H{left}Z"
+            for left, right, low, high in zip(
+                edges, edges[1:], _levels(before, full), _levels(tops, full), strict=False
+            )
+            if right > left and high > low
+        ]
+        parts.append(Part(TOKENS[post][0], Path("".join(boxes)), Path()))
+        before = tops
+    return tuple(parts)
+
+
+def _levels(sums: list[int], full: float) -> list[int]:
+    return [round(_COURSE * one / full) for one in sums]
 
 
 def _part(post: Spent, left: int, right: int, height: int) -> Part:

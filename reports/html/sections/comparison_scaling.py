@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from concurtrace.model.comparison import Comparison, Scaling, ScalingPoint
+from concurtrace.model.comparison import Comparison, Foretold, Scaling, ScalingPoint
 from concurtrace.units import share_text, significant, time_text
 
 from ..._comparisons._words import interval
@@ -56,13 +56,18 @@ def _told(one: Scaling) -> Told:
     return Told(
         one.mode,
         tuple(_row(point, highest) for point in one.points),
-        tuple((_workers(many), f"{significant(times)} times") for many, times in one.foretold),
+        tuple((_workers(each.workers), _times(each)) for each in one.foretold),
         tuple(law),
     )
 
 
 def _workers(many: int) -> str:
     return "1 worker" if many == 1 else f"{many} workers"
+
+
+def _times(one: Foretold) -> str:
+    low, high = significant(one.low), significant(one.high)
+    return f"{significant(one.speedup)} times ({low} to {high})"
 
 
 def _row(one: ScalingPoint, highest: float) -> Row:

@@ -54,6 +54,15 @@ def test_a_lead_that_noise_could_explain_is_a_tie() -> None:
     assert "a tie. Noise could explain what is between sequential and threads." in text
 
 
+def test_who_brings_nothing_beside_a_winner_is_told_with_the_reason() -> None:
+    same = mode("threads", 200, (1.1, 0.9, 1.0))
+    held = Finding("gil-saturation", Severity.WARNING, "The GIL was held 97 % of the time.")
+    same = replace(same, report=replace(same.report, findings=(held,)))
+    text = said(mode("sequential", 200), mode("processes", 20), same)
+    assert "The mode threads brings nothing over sequential (1.00 times" in text
+    assert "because: The GIL was held 97 % of the time." in text
+
+
 def test_two_that_both_beat_the_reference_may_tie() -> None:
     one = mode("processes", 100, (1.0, 1.02, 0.98))
     other = mode("async", 100, (1.0, 0.98, 1.02))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from concurtrace.analysis.ledger import ledger
+from concurtrace.analysis.ledger import COLUMNS, ledger
 from concurtrace.model.comparison import Ledger, Spent
 from concurtrace.model.states import Reason
 from tests.builders_trace import TraceBuilder, trace
@@ -15,6 +15,8 @@ MS = 1_000_000
 def spent(made: TraceBuilder, cores: int = 2) -> dict[Spent, float]:
     found: Ledger = ledger(made.build(), cores)
     assert sum(found.spent.values()) == found.wall_ns * cores
+    for post, ns in found.spent.items():
+        assert sum(found.course[post]) == pytest.approx(ns, abs=COLUMNS)
     return {post: ns / MS for post, ns in found.spent.items()}
 
 
@@ -22,6 +24,16 @@ def test_a_thread_that_waits_for_the_gil_leaves_a_core_idle() -> None:
     made = trace().thread("a").running(10).waits_gil(10, by="b")
     made.thread("b").waits_gil(10, by="a").running(10)
     assert spent(made) == {Spent.RUNNING: 20, Spent.GIL: 20}
+
+
+def test_the_course_says_when_it_was() -> None:
+    made = trace().thread("a").running(10).io(10)
+    course = ledger(made.build(), 1).course
+    half, each = COLUMNS // 2, 20 * MS // COLUMNS
+    assert course == {
+        Spent.RUNNING: (each,) * half + (0,) * half,
+        Spent.IO: (0,) * half + (each,) * half,
+    }
 
 
 def test_a_core_without_any_thread_has_nothing_to_do() -> None:

@@ -70,7 +70,17 @@ def test_the_best_number_of_workers_is_the_least_that_comes_near_the_peak(
     found = scaling("threads", {p: (ms * MS, ms * MS) for p, ms in walls.items()}, 2)
     assert found is not None
     assert found.best == best
-    assert max(workers for workers, _ in found.foretold) <= 2 * max(walls)
+    assert max(one.workers for one in found.foretold) <= 2 * max(walls)
+
+
+def test_the_range_is_what_single_rounds_say() -> None:
+    found = scaling("threads", {1: (100 * MS, 100 * MS), 2: (50 * MS, 80 * MS)}, 8)
+    assert found is not None
+    four = next(one for one in found.foretold if one.workers == 4)
+    # The rounds by themselves say 4 times, and 1 / (0.6 + 0.4 / 4).
+    assert four.low == pytest.approx(1 / 0.7 / 1.03)
+    assert four.high == pytest.approx(4 * 1.03)
+    assert four.low < four.speedup < four.high
 
 
 def test_each_point_is_foretold_from_the_others() -> None:
