@@ -15,7 +15,7 @@ from concurtrace.errors import ConcurtraceError, RunFailedError
 from concurtrace.instruments import Instrument
 from concurtrace.launch import agent, command, describe
 from concurtrace.launch.interrupts import Interrupts
-from concurtrace.launch.load import MachineLoad
+from concurtrace.launch.load import competing_load, machine_busy_ns
 from concurtrace.launch.nudge import nudging
 from concurtrace.launch.plan import PassPlan, RunPlan
 from concurtrace.launch.process import Child, Ended, Leftovers, adopt_orphans, never_stuck
@@ -119,14 +119,12 @@ class Launcher:
         if not able:
             return _not_done(plan, PassStatus.SKIPPED, "; ".join(missing.values()))
         executions: list[Execution] = []
-        load = MachineLoad()
         try:
             (self.raw / plan.name).mkdir()
             for number in range(plan.repeat):
                 count = f" ({number + 1} of {plan.repeat})" if plan.repeat > 1 else ""
                 self.progress(f"pass {plan.name}{count}")
-                with load.counted():
-                    executions.append(self._execution(plan.name, able, number))
+                executions.append(self._execution(plan.name, able, number))
                 yield
                 if self.interrupts.happened or not executions[-1].ended_by_itself:
                     break
@@ -134,8 +132,7 @@ class Launcher:
             return dataclasses.replace(
                 _not_done(plan, PassStatus.FAILED, str(error)), executions=tuple(executions)
             )
-        competing = load.competing(sum(one.cpu_ns for one in executions))
-        return self._judge(able, plan.name, executions, list(missing.values()), competing)
+        return self._judge(able, plan.name, executions, list(missing.values()))
 
     def _judge(
         self,
@@ -143,7 +140,6 @@ class Launcher:
         name: str,
         executions: list[Execution],
         reasons: list[str],
-        competing_load: float | None,
     ) -> Pass:
         last = executions[-1]
         status = PassStatus.OK
@@ -160,7 +156,7 @@ class Launcher:
             executions=tuple(executions),
             verified=checksums == {expected} if expected and checksums else None,
             overhead=self._overhead(last) if status is PassStatus.OK else None,
-            competing_load=competing_load,
+            competing_load=competing_load(executions),
         )
 
     def _overhead(self, last: Execution) -> float | None:
@@ -190,8 +186,9 @@ class Launcher:
         with command.ready(self.plan, raw, self.plan.target.mode, number) as ready:
             live = [raw / one.name for one in able if one.tells_live]
             look = Guard(live[0]).look if live else never_stuck
+            before_ns = machine_busy_ns()
             ended = self._run(ready.argv, extra, beside, look)
-            answer = ready.answer()
+            answer = {"machine_busy_ns": machine_busy_ns() - before_ns, **ready.answer()}
         return self._execution_of(ended, answer)
 
     def _station_agent(self, raw: Path, able: tuple[Instrument, ...]) -> dict[str, str]:
@@ -237,7 +234,7 @@ class Launcher:
     def _execution_of(self, ended: Ended, answer: Mapping[str, Any]) -> Execution:
         error = answer.get("error")
         is_workload = self.plan.target.kind is TargetKind.WORKLOAD
-        if error is None and (ended.signal or (is_workload and not answer)):
+        if error is None and (ended.signal or (is_workload and "wall_ns" not in answer)):
             error = ended.how if not is_workload else f"{ended.how}, without a result"
         return Execution(
             wall_ns=answer.get("wall_ns", ended.wall_ns),
@@ -249,6 +246,7 @@ class Launcher:
             standstill=ended.standstill,
             checksum=answer.get("checksum"),
             observed=answer.get("observed", {}),
+            machine_busy_ns=answer["machine_busy_ns"],
             error=error,
             leftovers=ended.leftovers,
         )

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from concurtrace.launch import agent, describe
+from concurtrace.launch import agent, describe, load
 from concurtrace.workload import Result, Work, Workload
 
 
@@ -39,13 +39,16 @@ def _measure(workload: Workload, mode_name: str, work: Work) -> dict[str, Any]:
     gc.collect()
     results: list[Result] = []
     clocks: list[int] = []
+    busy_ns: list[int] = []
 
     def run() -> None:
+        busy_ns.append(load.machine_busy_ns())
         clocks.extend((time.monotonic_ns(), _cpu_ns()))
         try:
             results.append(mode.function(work))
         finally:
             clocks.extend((time.monotonic_ns(), _cpu_ns()))
+            busy_ns.append(load.machine_busy_ns())
 
     error = None
     try:
@@ -56,6 +59,7 @@ def _measure(workload: Workload, mode_name: str, work: Work) -> dict[str, Any]:
         "start_ns": clocks[0],
         "wall_ns": clocks[2] - clocks[0],
         "cpu_ns": clocks[3] - clocks[1],
+        "machine_busy_ns": busy_ns[1] - busy_ns[0],
     }
     if error is not None:
         return {**answer, "error": error}

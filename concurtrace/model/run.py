@@ -90,7 +90,8 @@ class Execution:
     the whole process; CPU time covers all processes of the target that were waited for.
     ``start_ns`` is CLOCK_MONOTONIC. ``exit_code`` is None where a signal ended it; ``leftovers``
     are the processes that still ran when the first one had ended. ``standstill`` says who waited
-    for whom where it was stopped because it would never have gone on.
+    for whom where it was stopped because it would never have gone on. ``machine_busy_ns`` is the
+    CPU time of all programs of the machine during ``wall_ns``, 0 where that is not known.
     """
 
     wall_ns: int
@@ -104,6 +105,7 @@ class Execution:
     error: str | None = None
     leftovers: tuple[int, ...] = ()
     standstill: str | None = None
+    machine_busy_ns: int = 0
 
     @property
     def ended_by_itself(self) -> bool:
