@@ -65,6 +65,13 @@ def survey(session: nox.Session) -> None:
     session.run("python", "-m", "tests.reliability.survey", *session.posargs)
 
 
+@nox.session
+def views(session: nox.Session) -> None:
+    """Open the report of every workload in every mode in a browser, and look at all of it."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.reliability.views", *session.posargs)
+
+
 @nox.session(python=PYTHONS)
 def compatibility(session: nox.Session) -> None:
     """Run CPython's own tests with and without the recorder, and compare."""
@@ -98,6 +105,13 @@ def report(session: nox.Session) -> None:
     """Measure the HTML report of ten million spans: its file, and a browser with it."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "benchmarks.report", *session.posargs)
+
+
+@nox.session
+def side_by_side(session: nox.Session) -> None:
+    """Measure the HTML report beside those of other tools on the same program."""
+    session.install("-e", ".[test]", "memray", "scalene")
+    session.run("python", "-m", "benchmarks.report_peers", *session.posargs)
 
 
 @nox.session

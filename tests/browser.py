@@ -13,6 +13,26 @@ from concurtrace.model.report import Report
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 
+# Of every lane that can be seen of the timeline: how many of its pixels are of another colour than
+# the page and its lines.
+PAINTED = """(() => {
+  const canvas = document.getElementById("timeline-canvas");
+  const view = canvas.concurtraceView;
+  const { width, height, data } =
+    canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const at = (x, y) => `${data.slice(4 * (y * width + x), 4 * (y * width + x) + 3)}`;
+  const empty = at(width - 2, height - 2);
+  return view.rows.filter((row) => row.lane).flatMap(({ y, lane }) => {
+    const line = Math.round((y - view.scroll.scrollTop + 9) * view.ratio);
+    if (line < 24 * view.ratio || line >= height) return [];
+    const first = Math.round(view.left * view.ratio) + 2;
+    const columns = Array.from({ length: Math.floor(view.pixels * view.ratio) - 4 },
+      (_, column) => at(first + column, line));
+    return [{ name: lane.name, kind: lane.kind,
+      painted: columns.filter((one) => one !== empty).length }];
+  });
+})()"""
+
 
 def find_browser() -> str:
     """Find a Chromium; a CI server must have one."""
