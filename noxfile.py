@@ -59,6 +59,13 @@ def kill(session: nox.Session) -> None:
 
 
 @nox.session
+def blocking(session: nox.Session) -> None:
+    """Find every blocking call of 100 random programs of coroutines, and none in 100 clean ones."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.reliability.blocking", *session.posargs)
+
+
+@nox.session
 def survey(session: nox.Session) -> None:
     """Run every workload in every mode, and hold it to the diagnosis that it promises."""
     session.install("-e", ".[test]")

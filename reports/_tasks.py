@@ -15,6 +15,7 @@ STATE_WORDS: Mapping[TaskState, str] = {
     TaskState.READY: "ready, the loop was busy",
     TaskState.CREATED: "made, not begun",
     TaskState.AWAITING: "awaiting",
+    TaskState.CANCELLING: "cancelled, not ended",
 }
 """Every state that takes time, in the order of stacks and tables."""
 

@@ -101,6 +101,8 @@ def _task(one: TaskReport) -> Object:
         "longest_ready_ns": one.longest_ready_ns,
         "waits_at": one.waits_at,
         "waits_for": one.on,
+        "cancelled_by": one.cancelled_by,
+        "cancelled_at": one.cancelled_at,
     }
 
 

@@ -1,7 +1,8 @@
 """The wait states as a trace for ui.perfetto.dev, in its native format: every nanosecond of it.
 
-Threads with their states, the GIL with its holders, cores, the critical path, locks with flows
-from who ended a wait to who waited, and counters.
+Threads with their states, the GIL with its holders, cores, the critical path, locks, tasks with
+what they awaited, event loops with the steps they ran, flows from who ended a wait to who waited,
+and counters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,16 @@ from ._states import words_of
 from ._text import printable
 from ._threads import process_name
 from ._words import absence, subject
-from .html.lanes import REASONS, Extra, Lane, LaneKind, Layout, lay_out
-from .html.naming import frame_text, lane_names, object_text, reason_word
+from .html.lanes import REASONS, Extra, Lane, LaneKind, lay_out
+from .html.naming import (
+    EXTRAS,
+    frame_text,
+    lane_names,
+    object_text,
+    reason_word,
+    step_name,
+)
+from .html.task_lanes import Drawn, thing_text, with_tasks
 
 _ALL = 1 << 62
 _LOCKS = 50
@@ -50,7 +59,8 @@ class Perfetto:
             stream.mark(track, 0, f"{missing.why} {missing.advice} {missing.command}")
             return stream.file()
         layout = lay_out(trace, _ALL, report.path, tick_ns=1)
-        _Writer(report, trace, layout, stream).write()
+        drawn = with_tasks(layout, trace, report.recording.tasks, _TASKS)
+        _Writer(report, trace, drawn, stream).write()
         return stream.file()
 
 
@@ -60,21 +70,22 @@ class _Writer:
 
     report: Report
     trace: Trace
-    layout: Layout
+    drawn: Drawn
     stream: Stream
 
     def write(self) -> None:
         """Write tracks first, then what happened on them."""
-        names = lane_names(self.report, self.layout)
+        names = lane_names(self.report, self.drawn.layout)
         tracks = self._tracks(names)
         flows = iter(range(1, _ALL))
-        for number, lane in enumerate(self.layout.lanes):
+        for number, lane in enumerate(self.drawn.layout.lanes):
             self._lane(lane, number, tracks, [name for _, name in names], flows)
         spans = self.trace.spans
         for name, states in _COUNTED:
             chosen = spans.in_state(*states)
             self._counter(name, 0, spans.start_ns[chosen], spans.end_ns[chosen])
         self._locks()
+        self._loops()
 
     def _tracks(self, names: Sequence[tuple[str, str]]) -> list[int]:
         """Describe all tracks; return that of every lane."""
@@ -86,7 +97,7 @@ class _Writer:
         ]
         heads: dict[str, int] = {}
         found = []
-        for lane, (group, name) in zip(self.layout.lanes, names, strict=True):
+        for lane, (group, name) in zip(self.drawn.layout.lanes, names, strict=True):
             above = processes[lane.process]
             match lane.kind:
                 case LaneKind.THREAD:
@@ -120,7 +131,7 @@ class _Writer:
             stream.begin(track, start, name, self._notes(lane, what, who, on, names), flow)
             stream.end(track, end)
             flow = 0
-            if who and lane.kind is LaneKind.THREAD and code in _FLOWING:
+            if who and lane.kind in (LaneKind.THREAD, LaneKind.TASK) and code in _FLOWING:
                 flow = next(flows)
                 stream.mark(tracks[who - 1], end, f"ends the wait of {names[at]}", flow)
 
@@ -138,12 +149,12 @@ class _Writer:
         """Say where a thread stood, what it waited for, and who ended that."""
         places = Places.of(self.report)
         if what:
-            frames = self.trace.stacks.frames(what)
+            frames = self.drawn.stacks.frames(what)
             yield "stack", " < ".join(frame_text(one, places) for one in frames[:_FRAMES])
         if on:
-            yield "for", object_text(self.trace, self.trace.objects[on], places)
-        if who and lane.kind in (LaneKind.THREAD, LaneKind.PATH):
-            yield ("ended by" if lane.kind is LaneKind.THREAD else "thread"), names[who - 1]
+            yield "for", thing_text(self.trace, self.drawn, on, places)
+        if who and lane.kind in (LaneKind.THREAD, LaneKind.TASK, LaneKind.PATH):
+            yield ("thread" if lane.kind is LaneKind.PATH else "ended by"), names[who - 1]
 
     def _counter(self, name: str, parent: int, starts: Times, ends: Times) -> None:
         """Write how many of some stretches there are at a time."""
@@ -171,13 +182,39 @@ class _Writer:
             name = object_text(self.trace, self.trace.objects[row], places)
             self._counter(name, above, spans.start_ns[mine], spans.end_ns[mine])
 
+    def _loops(self) -> None:
+        """Write what every event loop ran, step by step; steps in a step stand below it."""
+        tasks = self.report.recording.tasks
+        if tasks is None or not len(tasks.steps):
+            return
+        above, steps = self.stream.track("Event loops"), tasks.steps
+        for number, loop in enumerate(tasks.loops):
+            name = f"{loop.name.rpartition('.')[2]} in thread {loop.tid}"
+            track = self.stream.track(printable(name), above)
+            mine = np.flatnonzero(steps.loop == number)
+            opened: list[int] = []
+            for step in mine[np.argsort(steps.start_ns[mine], kind="stable")].tolist():
+                start, end = int(steps.start_ns[step]), int(steps.end_ns[step])
+                while opened and opened[-1] <= start:
+                    self._end(track, opened.pop())
+                self._begin(track, start, step_name(tasks, step))
+                opened.append(min(end, opened[-1]) if opened else end)
+            while opened:
+                self._end(track, opened.pop())
+
+    def _begin(self, track: int, time_ns: int, name: str) -> None:
+        self.stream.begin(track, max(0, time_ns - self.trace.start_ns), name, ())
+
+    def _end(self, track: int, time_ns: int) -> None:
+        self.stream.end(track, max(0, time_ns - self.trace.start_ns))
+
 
 _FRAMES = 12
-_FLOWING = {state.code for state in _WITH_FLOWS}
-_EXTRA_NAMES = {
-    int(Extra.FOLDED): "too short to tell apart",
+_TASKS = 10_000
+"""Tasks that get a track: those that lived longest."""
+_FLOWING = {int(Extra.TASK_AWAITING), *(state.code for state in _WITH_FLOWS)}
+_EXTRA_NAMES = {int(one): told[0] for one, told in EXTRAS.items()} | {
     int(Extra.GIL_HELD): "held",
-    int(Extra.PROGRAM): "a program without Python",
     int(Extra.CORE_BUSY): "a program without Python",
 }
 

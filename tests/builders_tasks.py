@@ -1,5 +1,10 @@
-"""What a report tells of an event loop and its tasks, with names to choose."""
+"""What a report tells of an event loop and its tasks, with names to choose; and a recording."""
 
+from typing import Any
+
+import numpy as np
+
+from concurtrace.model.recording import Function
 from concurtrace.model.states import State
 from concurtrace.model.task_report import (
     AwaitNode,
@@ -12,7 +17,24 @@ from concurtrace.model.task_report import (
     TaskReport,
     TasksReport,
 )
-from concurtrace.model.tasks import Await, FaultKind, Flavour, Outcome, TaskState
+from concurtrace.model.tasks import (
+    BUCKETS,
+    NOBODY,
+    Await,
+    Cancels,
+    FaultKind,
+    Flavour,
+    Loop,
+    Outcome,
+    Source,
+    StepFlag,
+    Steps,
+    TaskProcess,
+    Tasks,
+    TaskState,
+    TaskTrace,
+)
+from concurtrace.model.trace import Stacks
 
 MS = 1_000_000
 STATES = {TaskState.RUNNING: 20 * MS, TaskState.READY: 10 * MS, TaskState.AWAITING: 70 * MS}
@@ -91,3 +113,78 @@ def _task(name: str, where: str, pid: int) -> TaskReport:
         waits_at=where,
         on="",
     )
+
+
+def task_trace(zero_ns: int, tid: int = 100) -> TaskTrace:
+    """Two tasks of one loop, times in ms after ``zero_ns``.
+
+    ``ask`` is made at 1, runs 2 to 3, awaits until ``answer`` wakes it at 10, runs 12 to 14,
+    awaits, is asked to end at 20, and runs 25 to 26. ``answer`` runs 4 to 10, then waits for ever.
+    """
+    last = StepFlag.LAST | StepFlag.CANCELLING
+    # start, end, ready, await, task, stack, waker, source, flags
+    rows = np.array(
+        [
+            (2, 3, 0, 0, 0, 0, NOBODY, Source.START.value, StepFlag.FIRST.value),
+            (4, 10, 0, 0, 1, 0, NOBODY, Source.START.value, StepFlag.FIRST.value),
+            (12, 14, 2, 7, 0, 1, 1, Source.TASK.value, 0),
+            (25, 26, 3, 8, 0, 1, NOBODY, Source.TIMER.value, last.value),
+        ],
+        np.int64,
+    ).T
+    start, end, ready, waited = rows[:4] * MS
+    none = np.zeros(rows.shape[1], np.uint32)
+    columns: dict[str, Any] = {
+        "start_ns": start + zero_ns, "end_ns": end + zero_ns, "ready_ns": ready,
+        "await_ns": waited, "task": rows[4], "loop": none, "stack": rows[5], "waker": rows[6],
+        "waker_tid": none, "thing": none, "source": rows[7], "flags": rows[8],
+    }  # fmt: skip
+    kinds = dict(zip(Steps.names(), Steps.kinds(), strict=True))
+    steps = Steps(**{name: one.astype(kinds[name]) for name, one in columns.items()})
+    return TaskTrace(
+        processes=(TaskProcess(100, zero_ns, None, 4, 4, 2, 0, 0),),
+        loops=(_loop(zero_ns, tid),),
+        tasks=_tasks(zero_ns),
+        names=("ask", "answer"),
+        steps=steps,
+        stacks=Stacks(
+            np.zeros(3, np.uint32),
+            np.array([0, 1, 1], np.uint32),
+            np.array([0, 7, 20], np.uint32),
+            (Function("", 0, ""), Function("chat.py", 1, "talk")),
+        ),
+        cancels=Cancels(
+            np.array([zero_ns + 20 * MS]),
+            np.array([0]),
+            np.array([0], np.int32),
+            np.array([NOBODY], np.int32),
+            np.array([2], np.uint32),
+        ),
+    )
+
+
+def _tasks(zero_ns: int) -> Tasks:
+    given: dict[str, list[int]] = {
+        "created_ns": [zero_ns + MS, zero_ns + MS],
+        "since_ns": [zero_ns + 26 * MS, zero_ns + 10 * MS],
+        "state": [TaskState.DONE.code, TaskState.AWAITING.code],
+        "outcome": [3, 0],
+        "parent": [NOBODY, NOBODY],
+        "waiter": [NOBODY, NOBODY],
+        "awaits": [NOBODY, NOBODY],
+        "waits_at": [1, 1],
+        "made_at": [2, 2],
+        "code": [1, 1],
+        "steps": [3, 1],
+        "kept": [3, 1],
+        "count": [1, 1],
+    }
+    kinds = zip(Tasks.names(), Tasks.kinds(), strict=True)
+    return Tasks(*(np.array(given.get(name, [0, 0]), kind) for name, kind in kinds))
+
+
+def _loop(zero_ns: int, tid: int) -> Loop:
+    given: dict[str, Any] = dict.fromkeys(Loop.__dataclass_fields__, 0)
+    given |= {"tid": tid, "flavour": Flavour.ASYNCIO, "name": "asyncio.Loop", "iterations": 4}
+    given |= {"lag": np.zeros(BUCKETS, np.int64), "iteration": np.zeros(BUCKETS, np.int64)}
+    return Loop(**given | {"start_ns": zero_ns, "end_ns": zero_ns + 26 * MS})

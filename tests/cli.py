@@ -30,3 +30,8 @@ def last_report(folder: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+def loops_of(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the event loops of a report in JSON."""
+    return [loop for process in report["processes"] for loop in process.get("loops", ())]

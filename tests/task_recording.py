@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from concurtrace.analysis.tasks import tasks_report
-from concurtrace.model.task_report import TasksReport
+from concurtrace.model.task_report import TaskReport, TasksReport
 from concurtrace.model.tasks import TaskTrace
 from concurtrace.recording.task_trace import read_task_trace
 
@@ -46,6 +46,18 @@ class Recorded:
     def report(self) -> TasksReport:
         """What is told of it without the states of threads."""
         return tasks_report(self.trace, None)
+
+
+def tasks_of(found: Recorded, coroutine: str) -> list[TaskReport]:
+    """List what is told of the tasks of one coroutine function."""
+    return [one for one in found.report.tasks if one.coroutine == coroutine]
+
+
+def plain(found: Recorded) -> tuple[str, int]:
+    """Run its program again without recording: what it printed, and its exit code."""
+    command = [sys.executable, str(found.program)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout, done.returncode
 
 
 def record(folder: Path, program: str, max_bytes: int = 8 << 20) -> Recorded:

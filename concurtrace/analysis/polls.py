@@ -1,7 +1,7 @@
-"""What the recorder of tasks cannot see of gevent's and Twisted's loops, from the threads' states.
+"""What the recorder of tasks cannot see of some loops, from the states of their threads.
 
-Their loops wait in native code. When they came back from there is when what they then ran could
-have gone on: so late was each step that ran after another one.
+Those of gevent, Twisted and uvloop wait in native code. When those of gevent and Twisted came back
+from there is when what they then ran could have gone on: so late was each step after another one.
 """
 
 from __future__ import annotations
@@ -21,23 +21,30 @@ _WITHOUT = (Flavour.GREENLET, Flavour.TWISTED)
 
 def with_polls(tasks: TaskTrace, trace: Trace) -> TaskTrace:
     """Add the idle time of such loops, and how late what they ran was."""
-    if not any(one.flavour in _WITHOUT for one in tasks.loops):
+    if not any(_waits_unseen(one) for one in tasks.loops):
         return tasks
     late = np.zeros(len(tasks.steps), np.int64)
     loops = list(tasks.loops)
     for number, row in enumerate(loop_rows(tasks, trace).tolist()):
         loop = loops[number]
-        if loop.flavour not in _WITHOUT or row < 0:
+        if not _waits_unseen(loop) or row < 0:
             continue
         begins, ends = _polls(trace, row, loop)
-        mine = np.flatnonzero(tasks.steps.loop == number)
-        late[mine] = _late(tasks.steps, mine, ends)
-        loops[number] = _with_idle(loop, int((ends - begins).sum()), late[mine])
+        loops[number] = _with_idle(loop, begins, ends)
+        if loop.flavour in _WITHOUT:
+            mine = np.flatnonzero(tasks.steps.loop == number)
+            late[mine] = _late(tasks.steps, mine, ends)
+            loops[number] = _with_lag(loops[number], late[mine])
     steps, found = tasks.steps, tasks.tasks
     moved = replace(
         steps, ready_ns=steps.ready_ns + late, await_ns=np.maximum(steps.await_ns - late, 0)
     )
     return replace(tasks, steps=moved, tasks=_moved(found, steps, late), loops=tuple(loops))
+
+
+def _waits_unseen(loop: Loop) -> bool:
+    """Tell whether a loop waits where the recorder of tasks does not see it."""
+    return loop.flavour in _WITHOUT or (loop.steps > 0 and not loop.iterations)
 
 
 def _polls(trace: Trace, row: int, loop: Loop) -> tuple[Times, Times]:
@@ -64,15 +71,25 @@ def _late(steps: Steps, mine: NDArray[np.intp], poll_ends: Times) -> Times:
     return late
 
 
-def _with_idle(loop: Loop, idle_ns: int, late: Times) -> Loop:
+def _with_idle(loop: Loop, begins: Times, ends: Times) -> Loop:
+    """Add its idle time, and its rounds where nobody counted them."""
     in_ns = loop.end_ns - loop.start_ns
+    rounds = begins[1:] - ends[:-1]
     return replace(
         loop,
-        idle_ns=min(idle_ns, in_ns),
+        idle_ns=min(int((ends - begins).sum()), in_ns),
         in_ns=in_ns,
+        iterations=loop.iterations or len(ends),
+        longest_iteration_ns=loop.longest_iteration_ns or int(rounds.max(initial=0)),
+        ready_sum=loop.steps + loop.callbacks,
+    )
+
+
+def _with_lag(loop: Loop, late: Times) -> Loop:
+    return replace(
+        loop,
         lag=np.bincount(_bucket(late), minlength=BUCKETS).astype(np.int64),
         lag_most_ns=int(late.max(initial=0)),
-        ready_sum=loop.steps + loop.callbacks,
     )
 
 

@@ -66,16 +66,22 @@ class TaskFigures:
             TaskState.READY: found.ready_ns + _where(found.state, 1, still),
             TaskState.RUNNING: found.running_ns + _where(found.state, 2, still),
             TaskState.AWAITING: found.awaiting_ns + _where(found.state, 3, still),
+            TaskState.CANCELLING: found.cancelling_ns + _where(found.state, 4, still),
         }
         self.step_kinds = self.awaits.kinds(steps.stack, steps.source, steps.flags)
         self.by_kind = self._by_kind(still)
+        cancels = enumerate(tasks.cancels.task.tolist())
+        self._asked = {task: row for row, task in cancels if not tasks.cancels.until_ns[row]}
 
     def _by_kind(self, still: Times) -> Times:
         """Divide the waiting of each task among the kinds; what is not kept singly is OTHER."""
         found, steps = self.trace.tasks, self.trace.steps
         own = (steps.task >= 0) & ((steps.flags & (StepFlag.YIELDED | StepFlag.FIRST)) == 0)
         keys = steps.task[own].astype(np.int64) * len(_KINDS) + self.step_kinds[own]
-        sums = np.bincount(keys, steps.await_ns[own], len(found) * len(_KINDS))
+        ready_at_ns = steps.start_ns - steps.ready_ns
+        ended_ns = np.minimum(ready_at_ns, self.trace.cancelled_from_ns())
+        waited_ns = ended_ns - ready_at_ns + steps.await_ns
+        sums = np.bincount(keys, waited_ns[own], len(found) * len(_KINDS))
         table = sums.astype(np.int64).reshape(len(found), len(_KINDS))
         open_kinds = self.awaits.kinds(
             found.waits_at,
@@ -104,6 +110,14 @@ class TaskFigures:
     def name(self, task: int) -> str:
         """Name a task; "" for none."""
         return self.trace.names[task] if task != NOBODY else ""
+
+    def cancelled(self, task: int) -> tuple[str, str]:
+        """Name the task that asked one to end, and the place; "" where nobody did."""
+        cancels = self.trace.cancels
+        row = self._asked.get(task)
+        if row is None:
+            return "", ""
+        return self.name(int(cancels.by[row])), self.places.of(int(cancels.stack[row])) or ""
 
     def states_of(self, task: int) -> dict[TaskState, int]:
         """Return the time of a task by state, without those it never was in."""
@@ -160,6 +174,7 @@ def _end_ns(tasks: TaskTrace, trace: Trace | None) -> int:
 
 def _task(figures: TaskFigures, row: int, zero_ns: int) -> TaskReport:
     found = figures.trace.tasks
+    cancelled_by, cancelled_at = figures.cancelled(row)
     return TaskReport(
         pid=figures.trace.processes[int(found.process[row])].pid,
         name=figures.name(row),
@@ -177,6 +192,8 @@ def _task(figures: TaskFigures, row: int, zero_ns: int) -> TaskReport:
         longest_ready_ns=int(found.longest_ready_ns[row]),
         waits_at=figures.places.of(int(found.waits_at[row])) or "",
         on=figures.name(int(found.awaits[row])),
+        cancelled_by=cancelled_by,
+        cancelled_at=cancelled_at,
     )
 
 

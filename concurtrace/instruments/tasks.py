@@ -36,6 +36,13 @@ _HOOKS = (
     ("asyncio.base_events", "BaseEventLoop", "call_exception_handler", "failed"),
     ("asyncio.base_events", "BaseEventLoop", "close", "close"),
     ("asyncio.runners", "", "_cancel_all_tasks", "cancel_all"),
+    ("asyncio.tasks", "_CTask", "cancel", "cancel"),
+    ("asyncio.tasks", "_PyTask", "cancel", "cancel_py"),
+    ("uvloop", "Loop", "call_soon", "uvloop_soon"),
+    ("uvloop", "Loop", "call_soon_threadsafe", "uvloop_threadsafe"),
+    ("uvloop", "Loop", "call_later", "uvloop_later"),
+    ("uvloop", "Loop", "call_exception_handler", "uvloop_failed"),
+    ("uvloop", "Loop", "close", "uvloop_close"),
     ("selectors", "EpollSelector", "select", "select_epoll"),
     ("selectors", "PollSelector", "select", "select_poll"),
     ("selectors", "SelectSelector", "select", "select_select"),
@@ -50,7 +57,10 @@ _LEARNT = ("asyncio.events", "asyncio.tasks")
 _HUBS = "gevent.hub"
 _STARTS = ("asyncio.events", _HUBS, "twisted.internet.defer", "twisted.internet.base")
 """With these there is something that may run a loop."""
-_NOT_FOLLOWED = {"uvloop": "its loops run callbacks in C of their own, where nothing can be seen"}
+_NOT_FOLLOWED = {
+    "uvloop": "what its transports and readers run is not seen, only tasks and scheduled calls; its"
+    " idle time comes from the states of the thread, and how late timers were is not known"
+}
 
 
 class TaskProbe(Probe):

@@ -66,7 +66,8 @@ class TaskReport:
     """A task: exact time per state, what it awaited, and how it ended.
 
     ``awaits`` divides the AWAITING time that is known singly; ``waits_at`` is where it waited
-    last, ``on`` the task that it waited for. ``parent`` and ``waiter`` are task names.
+    last, ``on`` the task that it waited for. ``parent`` and ``waiter`` are task names. If it was
+    asked to end, ``cancelled_at`` is where, and ``cancelled_by`` the task that did.
     """
 
     pid: int
@@ -85,6 +86,8 @@ class TaskReport:
     longest_ready_ns: int
     waits_at: str
     on: str
+    cancelled_by: str = ""
+    cancelled_at: str = ""
 
 
 @dataclass(frozen=True)

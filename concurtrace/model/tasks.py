@@ -6,6 +6,8 @@ Times are CLOCK_MONOTONIC nanoseconds, the same clock as that of ``Trace``. A ``
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 from typing import Self
@@ -30,6 +32,7 @@ class TaskState(Enum):
     READY = "could go on, but the loop was busy"
     RUNNING = "on the loop's thread"
     AWAITING = "waiting for something"
+    CANCELLING = "was asked to end, and does not run"
     DONE = "ended"
 
     code: int
@@ -98,6 +101,8 @@ class StepFlag(IntFlag):
     ON_TASK = 16
     GATHER = 32
     ERROR = 64
+    CANCELLING = 128
+    """The task had been asked to end before it began."""
 
 
 class TaskFlag(IntFlag):
@@ -172,6 +177,7 @@ class Tasks(Columns):
     ready_ns: Times
     created_total_ns: Times
     awaiting_ns: Times
+    cancelling_ns: Times
     longest_step_ns: Times
     longest_step_at_ns: Times
     longest_ready_ns: Times
@@ -183,7 +189,7 @@ class Tasks(Columns):
     def kinds(cls) -> tuple[type, ...]:
         """The element types of the columns, in order."""
         row, word, byte, time = np.int32, np.uint32, np.uint8, np.int64
-        return (*[row] * 5, *[word] * 4, *[byte] * 3, *[time] * 13)
+        return (*[row] * 5, *[word] * 4, *[byte] * 3, *[time] * 14)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,6 +228,25 @@ class Jobs(Columns):
     def kinds(cls) -> tuple[type, ...]:
         """The element types of the columns, in order."""
         return np.int32, np.int32, *[np.uint32] * 3, *[np.int64] * 3
+
+
+@dataclass(frozen=True, eq=False)
+class Cancels(Columns):
+    """Tasks that were asked to end: when, by which task (NOBODY = none) and at which ``stack``.
+
+    ``until_ns`` is when that was taken back, as ``asyncio.timeout`` does; 0 where it never was.
+    """
+
+    time_ns: Times
+    until_ns: Times
+    task: Rows
+    by: Rows
+    stack: Numbers
+
+    @classmethod
+    def kinds(cls) -> tuple[type, ...]:
+        """The element types of the columns, in order."""
+        return np.int64, np.int64, np.int32, np.int32, np.uint32
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,6 +325,7 @@ class TaskTrace:
     steps: Steps = field(default_factory=Steps.empty)
     sites: Sites = field(default_factory=Sites.empty)
     jobs: Jobs = field(default_factory=Jobs.empty)
+    cancels: Cancels = field(default_factory=Cancels.empty)
     stacks: Stacks = field(default_factory=Stacks.none)
     things: tuple[str, ...] = ("",)
     faults: tuple[Fault, ...] = ()
@@ -309,6 +335,24 @@ class TaskTrace:
     def nothing(cls) -> Self:
         """Make the trace of a target without event loops."""
         return cls()
+
+    def cancelled_from_ns(self) -> Times:
+        """Tell for each step from when on, in the wait before it, its task was about to end.
+
+        That is the step's start where nobody had asked it to. Where the asking was not kept, it is
+        when the wait began.
+        """
+        steps, cancels = self.steps, self.cancels
+        found = steps.start_ns.copy()
+        began = steps.start_ns - steps.ready_ns - steps.await_ns
+        asked: dict[int, list[int]] = defaultdict(list)
+        for row in np.argsort(cancels.time_ns, kind="stable").tolist():
+            asked[int(cancels.task[row])].append(int(cancels.time_ns[row]))
+        for step in np.flatnonzero((steps.flags & StepFlag.CANCELLING) != 0).tolist():
+            times = asked.get(int(steps.task[step]), [])
+            place = bisect_right(times, int(steps.start_ns[step])) - 1
+            found[step] = max(times[place] if place >= 0 else 0, int(began[step]))
+        return found
 
 
 def bucket_ns(bucket: int) -> int:

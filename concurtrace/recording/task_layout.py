@@ -1,15 +1,15 @@
-"""The format of the recording of tasks, number 1, as NumPy types: ``native/tasks/format.h``."""
+"""The format of the recording of tasks, number 2, as NumPy types: ``native/tasks/format.h``."""
 
 import numpy as np
 
 MAGIC = b"CTRTASK1"
-VERSION = 1
+VERSION = 2
 CHUNK = 16384
 CHUNK_HEADER = 64
 CHUNK_ROOM = CHUNK - CHUNK_HEADER
 BUCKETS = 128
 
-LOOPS, TASKS, STEPS, NAMES, SITES, JOBS, FAULTS = 2, 3, 4, 5, 6, 7, 8
+LOOPS, TASKS, STEPS, NAMES, SITES, JOBS, FAULTS, CANCELS = range(2, 10)
 STRING, CODE, STACK = 1, 2, 3
 H_DISK_FULL, H_FULL = 1, 2
 FAULT_KINDS = 5
@@ -60,6 +60,7 @@ TASK = np.dtype(
         ("ready_ns", "<u8"),
         ("created_total_ns", "<u8"),
         ("awaiting_ns", "<u8"),
+        ("cancelling_ns", "<u8"),
         ("longest_step_ns", "<u8"),
         ("longest_step_at_ns", "<u8"),
         ("longest_ready_ns", "<u8"),
@@ -134,6 +135,16 @@ JOB = np.dtype(
         ("code", "<u4"),
         ("reserved", "<u4"),
         ("reserved_too", "<u8"),
+    ]
+)
+CANCEL = np.dtype(
+    [
+        ("time_ns", "<u8"),
+        ("until_ns", "<u8"),
+        ("task", "<u4"),
+        ("by", "<u4"),
+        ("stack", "<u4"),
+        ("reserved", "<u4"),
     ]
 )
 FAULT = np.dtype(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from concurtrace.model.recording import Loss
 from concurtrace.model.tasks import (
     NOBODY,
+    Cancels,
     Fault,
     FaultKind,
     Flavour,
@@ -61,6 +62,7 @@ class _Reader:
         self.steps: list[Steps] = []
         self.sites: list[Sites] = []
         self.jobs: list[Jobs] = []
+        self.cancels: list[Cancels] = []
 
     def read(self) -> TaskTrace:
         for path in sorted(self.folder.glob("*.ctt")):
@@ -82,6 +84,7 @@ class _Reader:
             steps=steps.take(np.argsort(steps.start_ns, kind="stable")),
             sites=Sites.joined(self.sites),
             jobs=Jobs.joined(self.jobs),
+            cancels=Cancels.joined(self.cancels),
             stacks=self.table.finish(),
             things=tuple(self.things),
             faults=tuple(self.faults),
@@ -171,6 +174,7 @@ class _Part:
         self.whole.steps.append(self._steps())
         self.whole.sites.append(self._sites())
         self.whole.jobs.append(self._jobs())
+        self.whole.cancels.append(self._cancels())
         for one in self.file.items(layout.FAULTS, layout.FAULT):
             kind = _FAULTS.get(int(one["kind"]))
             if kind is not None:
@@ -275,6 +279,19 @@ class _Part:
             raw["tid"].astype(np.uint32),
             self.stack_rows(raw["stack"]),
             *times,
+        )
+
+    def _cancels(self) -> Cancels:
+        raw = self.file.items(layout.CANCELS, layout.CANCEL)
+        task = self.rows(raw["task"])
+        known = (task != NOBODY) & (raw["time_ns"] < LATEST_NS) & (raw["until_ns"] < LATEST_NS)
+        raw = raw[known]
+        return Cancels(
+            raw["time_ns"].astype(np.int64),
+            raw["until_ns"].astype(np.int64),
+            task[known],
+            self.rows(raw["by"]),
+            self.stack_rows(raw["stack"]),
         )
 
 

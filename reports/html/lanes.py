@@ -42,6 +42,7 @@ class Extra(IntEnum):
     TASK_READY = len(STATES) + 8
     TASK_CREATED = len(STATES) + 9
     TASK_AWAITING = len(STATES) + 10
+    TASK_CANCELLING = len(STATES) + 11
 
 
 class LaneKind(Enum):
@@ -59,9 +60,9 @@ class LaneKind(Enum):
 class Intervals:
     """Columns, an entry per interval; durations in ticks.
 
-    ``who`` is the lane of the thread that ended a wait, held the GIL, was on the path or on the
-    core, plus one; ``what`` a row of the trace's stacks, ``on`` of its objects; 0 stands for none
-    in all three.
+    ``who`` is the lane of the thread or task that ended a wait, held the GIL, was on the path or
+    on the core, plus one; ``what`` a row of the trace's stacks, ``on`` of its objects (of tasks see
+    ``TaskLanes``); 0 stands for none in all three.
     """
 
     dur: Numbers

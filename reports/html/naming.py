@@ -2,7 +2,7 @@
 
 from concurtrace.model.report import Report
 from concurtrace.model.states import REASONS
-from concurtrace.model.tasks import TaskTrace
+from concurtrace.model.tasks import NOBODY, TaskTrace
 from concurtrace.model.trace import Frame, Trace, WaitObject
 
 from .._places import Origin, Places
@@ -28,6 +28,12 @@ EXTRAS = {
     Extra.TASK_READY: ("task ready, loop busy", "gil", "slash", "it could go on, another ran"),
     Extra.TASK_CREATED: ("task made", "starting", "bars", "its first step was pending"),
     Extra.TASK_AWAITING: ("task awaiting", "io", "solid", "it waited for something"),
+    Extra.TASK_CANCELLING: (
+        "task cancelled, not ended",
+        "stopped",
+        "cross",
+        "it was asked to end, and did not run",
+    ),
     Extra.NOT_KNOWN: ("not recorded", "unknown", "dots", "nothing was recorded of it"),
 }
 
@@ -67,7 +73,17 @@ def lane_names(report: Report, layout: Layout) -> list[tuple[str, str]]:
 def _task_name(tasks: TaskTrace, row: int) -> str:
     """Name a task: its coroutine, and its own name."""
     coroutine = tasks.stacks.functions[int(tasks.tasks.code[row])].name
-    return shorten(" ".join(part for part in (coroutine, tasks.names[row]) if part), _TEXT)
+    name = " ".join(part for part in (coroutine, tasks.names[row]) if part)
+    return shorten(printable(name), _TEXT)
+
+
+def step_name(tasks: TaskTrace, step: int) -> str:
+    """Name a step of a loop: its task, or the function that was called back."""
+    row = int(tasks.steps.task[step])
+    if row != NOBODY:
+        return _task_name(tasks, row) or "a task"
+    frames = tasks.stacks.frames(int(tasks.steps.stack[step]))
+    return shorten(printable(frames[0].function.name), _TEXT) if frames else "a callback"
 
 
 def reason_word(code: int) -> str:

@@ -39,53 +39,72 @@ static struct tk_ready ready_of(PyObject *handle)
     return found;
 }
 
+/* Find out whose step a callback is. */
+void tk_turn_of(struct turn *turn, PyObject *callback, PyObject *owner)
+{
+    turn->task = tk_task_of(callback);
+    turn->loop = owner != NULL ? tk_loop_of(owner, TK_ASYNCIO) : NULL;
+    turn->live = turn->task != NULL ? tk_live_of(turn->task, turn->loop) : NULL;
+    Py_XINCREF(turn->task);
+    if (turn->live != NULL && !(turn->live->slot->flags & TK_T_FIRST))
+        tk_take_name(turn->task, turn->live->slot);
+}
+
+static void take_note(struct turn *turn)
+{
+    struct tk_live *live = turn->live;
+    enum tk_outcome outcome = tk_outcome_of(turn->task);
+    tk_step_end(&turn->here, outcome);
+    if (outcome != TK_PENDING) {
+        tk_forget(turn->task);
+        return;
+    }
+    if (TK_UNLIKELY(live->cancel_ns) && !tk_is_cancelling(turn->task))
+        tk_not_cancelling(live);
+    tk_note_wait(turn->task, live);
+}
+
+/* The step begins. A handle that is cancelled by what it runs lets go of both callback and arguments. */
+void tk_turn_begin(struct turn *turn, PyObject *callback, PyObject *arguments, const struct tk_ready *since)
+{
+    Py_XINCREF(callback);
+    Py_XINCREF(arguments);
+    tk_step_begin(&turn->here, turn->live, turn->loop, since);
+    turn->here.callback = callback;
+    turn->here.arguments = arguments;
+}
+
+/* The callback has returned: its result, or NULL and its exception, pass through. */
+PyObject *tk_turn_end(struct turn *turn, PyObject *result)
+{
+    PyObject *kind = NULL, *value = NULL, *trace = NULL;
+    if (TK_UNLIKELY(result == NULL))
+        PyErr_Fetch(&kind, &value, &trace);
+    if (turn->live == NULL || TK_UNLIKELY(!tk_on() || turn->here.generation != tk_generation))
+        tk_step_end(&turn->here, TK_PENDING);   /* a callback; or forked, or the recording has ended meanwhile */
+    else
+        take_note(turn);
+    Py_XDECREF(turn->task);
+    Py_XDECREF(turn->here.callback);
+    Py_XDECREF(turn->here.arguments);
+    if (kind != NULL)
+        PyErr_Restore(kind, value, trace);
+    return result;
+}
+
 PyObject *tk_run(PyObject *handle, PyObject *none)
 {
     (void)none;
     if (TK_UNLIKELY(!tk_on()))
         return PyObject_CallOneArg(tk_original[TK_RUN], handle);
-    PyObject *callback = tk_slot(handle, tk_callback_at), *arguments = tk_slot(handle, tk_args_at);
-    PyObject *task = tk_task_of(callback), *owner = tk_slot(handle, tk_loop_at);
-    struct tk_loop *loop = owner != NULL ? tk_loop_of(owner, TK_ASYNCIO) : NULL;
-    struct tk_live *live = task != NULL ? tk_live_of(task, loop) : NULL;
-    PyObject *kind = NULL, *value = NULL, *trace = NULL;
-    struct tk_ready since = live != NULL ? live->ready : ready_of(handle);
-    struct tk_current here;
-    Py_XINCREF(task);
-    /* A handle that is cancelled by what it runs lets go of both. */
-    Py_XINCREF(callback);
-    Py_XINCREF(arguments);
-    if (live != NULL && !(live->slot->flags & TK_T_FIRST))
-        tk_take_name(task, live->slot);
+    struct turn turn;
+    PyObject *callback = tk_slot(handle, tk_callback_at);
+    tk_turn_of(&turn, callback, tk_slot(handle, tk_loop_at));
+    struct tk_ready since = turn.live != NULL ? turn.live->ready : ready_of(handle);
     if (tk_iteration != NULL)
         tk_iteration->handles++;
-    tk_step_begin(&here, live, loop, &since);
-    here.callback = callback;
-    here.arguments = arguments;
-    PyObject *result = PyObject_CallOneArg(tk_original[TK_RUN], handle);
-    if (TK_UNLIKELY(!tk_on() || here.generation != tk_generation)) {
-        tk_step_end(&here, TK_PENDING);     /* forked, or the recording has ended meanwhile */
-        goto done;
-    }
-    if (TK_UNLIKELY(result == NULL))
-        PyErr_Fetch(&kind, &value, &trace);
-    if (live == NULL)
-        tk_step_end(&here, TK_PENDING);
-    else {
-        enum tk_outcome outcome = tk_outcome_of(task);
-        tk_step_end(&here, outcome);
-        if (outcome == TK_PENDING)
-            tk_note_wait(task, live);
-        else
-            tk_forget(task);
-    }
-done:
-    Py_XDECREF(task);
-    Py_XDECREF(callback);
-    Py_XDECREF(arguments);
-    if (kind != NULL)
-        PyErr_Restore(kind, value, trace);
-    return result;
+    tk_turn_begin(&turn, callback, tk_slot(handle, tk_args_at), &since);
+    return tk_turn_end(&turn, PyObject_CallOneArg(tk_original[TK_RUN], handle));
 }
 
 /* ---- BaseEventLoop._call_soon: here a callback, or a task, becomes ready ---- */
@@ -167,6 +186,27 @@ PyObject *tk_call_soon(PyObject *self, PyObject *const *args, Py_ssize_t count, 
     if (handle != NULL && count > 0 && TK_LIKELY(tk_on()))
         became_ready(self, args[0], handle);
     return handle;
+}
+
+/* ---- Task.cancel ---- */
+
+static PyObject *cancelled(enum tk_hook which, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    PyObject *result = tk_pass(which, self, args, count, names);
+    struct tk_live *live = result == Py_True && tk_on() ? tk_find(self) : NULL;
+    if (live != NULL)
+        tk_cancelling(live);
+    return result;
+}
+
+PyObject *tk_cancel(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    return cancelled(TK_CANCEL, self, args, count, names);
+}
+
+PyObject *tk_cancel_py(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    return cancelled(TK_CANCEL_PY, self, args, count, names);
 }
 
 void tk_asyncio_clear(void)

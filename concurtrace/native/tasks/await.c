@@ -9,7 +9,7 @@ PyTypeObject *tk_timer_type;
 
 static PyTypeObject *task_type, *py_task_type, *step_type, *gather_type;
 static getter get_self, get_waiter, get_state, get_coroutine;
-static PyObject *text_waiter, *text_state, *text_coroutine, *text_name, *text_children;
+static PyObject *text_waiter, *text_state, *text_coroutine, *text_name, *text_children, *text_cancelling;
 static uint32_t last_gather;
 
 static Py_ssize_t member_at(PyObject *type, const char *name)
@@ -139,6 +139,16 @@ enum tk_outcome tk_outcome_of(PyObject *task)
     return outcome;
 }
 
+/* Whether it still is to end: asyncio.timeout() and others take it back. */
+bool tk_is_cancelling(PyObject *task)
+{
+    PyObject *asked = PyObject_CallMethodNoArgs(task, text_cancelling);
+    bool still = asked == NULL || PyObject_IsTrue(asked) != 0;
+    PyErr_Clear();
+    Py_XDECREF(asked);
+    return still;
+}
+
 static void mark_gathered(struct tk_live *live, PyObject *future)
 {
     PyObject *children = PyObject_GetAttr(future, text_children);
@@ -206,6 +216,7 @@ PyObject *tk_learn(PyObject *self, PyObject *module)
         text_coroutine = PyUnicode_InternFromString("_coro");
         text_name = PyUnicode_InternFromString("get_name");
         text_children = PyUnicode_InternFromString("_children");
+        text_cancelling = PyUnicode_InternFromString("cancelling");
     }
     Py_RETURN_NONE;
 }

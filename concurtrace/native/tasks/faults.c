@@ -56,10 +56,11 @@ uint32_t tk_exception_stack(PyObject *exception)
     return id;
 }
 
-PyObject *tk_failed(PyObject *self, PyObject *context)
+/* Take note of what a loop's call_exception_handler is told. */
+void tk_note_failure(PyObject *context)
 {
     if (!tk_on() || !PyDict_Check(context))
-        return PyObject_CallFunctionObjArgs(tk_original[TK_FAILED], self, context, NULL);
+        return;
     PyObject *message = PyDict_GetItemString(context, "message");
     PyObject *exception = PyDict_GetItemString(context, "exception"), *future = PyDict_GetItemString(context, "task");
     const char *text = message != NULL && PyUnicode_Check(message) ? PyUnicode_AsUTF8(message) : "";
@@ -83,6 +84,11 @@ PyObject *tk_failed(PyObject *self, PyObject *context)
             tk_forget(future);
         }
     }
+}
+
+PyObject *tk_failed(PyObject *self, PyObject *context)
+{
+    tk_note_failure(context);
     return PyObject_CallFunctionObjArgs(tk_original[TK_FAILED], self, context, NULL);
 }
 

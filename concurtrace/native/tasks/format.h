@@ -1,4 +1,4 @@
-/* The recording of tasks: what event loops and what runs on them did, format number 1.
+/* The recording of tasks: what event loops and what runs on them did, format number 2.
  *
  * One file per process, <pid>-<start_ns>.ctt, a row of chunks of TK_CHUNK bytes; chunk 0 is the
  * header. Little-endian, times in nanoseconds of CLOCK_MONOTONIC. Written through a shared mapping
@@ -15,12 +15,12 @@
 #include <stdint.h>
 
 #define TK_MAGIC "CTRTASK1"
-#define TK_VERSION 1u
+#define TK_VERSION 2u
 #define TK_CHUNK 16384u
 #define TK_BUCKETS 128u
 
 enum tk_kind { TK_NONE = 0, TK_HEADER = 1, TK_LOOPS = 2, TK_TASKS = 3, TK_STEPS = 4, TK_NAMES = 5, TK_SITES = 6,
-               TK_JOBS = 7, TK_FAULTS = 8, TK_KINDS = 9 };
+               TK_JOBS = 7, TK_FAULTS = 8, TK_CANCELS = 9, TK_KINDS = 10 };
 
 struct tk_header {
     char magic[8];
@@ -53,7 +53,8 @@ struct tk_chunk {               /* first 64 bytes of every chunk but the header 
 
 enum tk_flavour { TK_ASYNCIO = 0, TK_GREENLET = 1, TK_TWISTED = 2, TK_UNKNOWN_LOOP = 3 };
 
-enum tk_state { TK_S_CREATED = 0, TK_S_READY = 1, TK_S_RUNNING = 2, TK_S_AWAITING = 3, TK_S_DONE = 4 };
+enum tk_state { TK_S_CREATED = 0, TK_S_READY = 1, TK_S_RUNNING = 2, TK_S_AWAITING = 3,
+                TK_S_CANCELLING = 4 /* it was asked to end, and does not run */, TK_S_DONE = 5 };
 
 enum tk_outcome { TK_PENDING = 0, TK_OK = 1, TK_ERROR = 2, TK_CANCELLED = 3, TK_DESTROYED = 4 };
 
@@ -61,7 +62,7 @@ enum tk_outcome { TK_PENDING = 0, TK_OK = 1, TK_ERROR = 2, TK_CANCELLED = 3, TK_
 enum tk_source { TK_FROM_UNKNOWN = 0, TK_FROM_TASK = 1, TK_FROM_CALLBACK = 2, TK_FROM_IO = 3, TK_FROM_TIMER = 4,
                  TK_FROM_THREAD = 5, TK_FROM_START = 6, TK_FROM_ITSELF = 7 };
 
-/* A task, or with TK_T_GROUP all grouped tasks of one coroutine made at one place: 192 bytes. */
+/* A task, or with TK_T_GROUP all grouped tasks of one coroutine made at one place: 200 bytes. */
 struct tk_task {
     uint32_t serial;            /* 1, 2… in order of creation; of a group 0 */
     uint32_t flags;             /* TK_T_* */
@@ -82,6 +83,7 @@ struct tk_task {
     uint64_t ready_ns;
     uint64_t created_total_ns;  /* from its creation to its first step */
     uint64_t awaiting_ns;
+    uint64_t cancelling_ns;
     uint64_t longest_step_ns;
     uint64_t longest_step_at_ns;
     uint64_t longest_ready_ns;
@@ -110,7 +112,7 @@ struct tk_step {
     uint8_t flags;              /* TK_P_* */
 };
 enum tk_step_flag { TK_P_FIRST = 1, TK_P_LAST = 2, TK_P_NESTED = 4, TK_P_YIELDED = 8, TK_P_ON_TASK = 16 /* awaited a task */,
-                    TK_P_GATHER = 32, TK_P_ERROR = 64 };
+                    TK_P_GATHER = 32, TK_P_ERROR = 64, TK_P_CANCELLING = 128 /* asked to end before it began */ };
 
 /* Waits at one place that ended in one way: exact. 48 bytes. */
 struct tk_site {
@@ -174,15 +176,26 @@ struct tk_fault {               /* 32 bytes */
     uint64_t reserved;
 };
 
+/* A task was asked to end, and until when that held if it was taken back: 32 bytes. */
+struct tk_cancel {
+    uint64_t time_ns;
+    uint64_t until_ns;          /* 0: for good */
+    uint32_t task;
+    uint32_t by;                /* serial of the task that asked, 0 = no task */
+    uint32_t stack;             /* where */
+    uint32_t reserved;
+};
+
 /* Names, in TK_NAMES chunks: word = kind << 24 | bytes of the record (a multiple of 8), then the id. */
 enum tk_name_kind { TK_STRING = 1, TK_CODE = 2, TK_STACK = 3 };
 struct tk_string { uint32_t word, id, length, reserved; /* then UTF-8 */ };
 struct tk_code { uint32_t word, id, name, file, line, reserved; };
 struct tk_stack { uint32_t word, id, parent, code, line, reserved; };
 
-_Static_assert(sizeof(struct tk_chunk) == 64 && sizeof(struct tk_task) == 192, "layout");
+_Static_assert(sizeof(struct tk_chunk) == 64 && sizeof(struct tk_task) == 200, "layout");
 _Static_assert(sizeof(struct tk_step) == 56 && sizeof(struct tk_site) == 48, "layout");
 _Static_assert(sizeof(struct tk_loop) == 16 + 19 * 8 + 2 * 8 * TK_BUCKETS, "layout");
 _Static_assert(sizeof(struct tk_job) == 56 && sizeof(struct tk_fault) == 32, "layout");
+_Static_assert(sizeof(struct tk_cancel) == 32, "layout");
 
 #endif

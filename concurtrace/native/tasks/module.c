@@ -56,8 +56,10 @@ static PyObject *abandon(PyObject *self, PyObject *none)
 
 static const struct { const char *name; enum tk_hook which; } hooks[] = {
     {"run", TK_RUN}, {"run_once", TK_RUN_ONCE}, {"call_soon", TK_CALL_SOON}, {"failed", TK_FAILED},
-    {"close", TK_CLOSE}, {"cancel_all", TK_CANCEL_ALL}, {"unawaited", TK_UNAWAITED}, {"job_init", TK_JOB_INIT},
-    {"job_run", TK_JOB_RUN}, {"select_epoll", TK_SELECT}, {"select_poll", TK_SELECT_POLL},
+    {"close", TK_CLOSE}, {"cancel_all", TK_CANCEL_ALL}, {"cancel", TK_CANCEL}, {"cancel_py", TK_CANCEL_PY},
+    {"unawaited", TK_UNAWAITED}, {"uvloop_soon", TK_UV_SOON}, {"uvloop_threadsafe", TK_UV_THREADSAFE},
+    {"uvloop_later", TK_UV_LATER}, {"uvloop_failed", TK_UV_FAILED}, {"uvloop_close", TK_UV_CLOSE},
+    {"job_init", TK_JOB_INIT}, {"job_run", TK_JOB_RUN}, {"select_epoll", TK_SELECT}, {"select_poll", TK_SELECT_POLL},
     {"select_select", TK_SELECT_SELECT}, {"twisted_inline", TK_TW_INLINE}, {"twisted_delayed", TK_TW_DELAYED},
     {"twisted_event", TK_TW_EVENT},
 };
@@ -74,10 +76,12 @@ static PyObject *hook(PyObject *self, PyObject *args)
         if (strcmp(hooks[at].name, what) == 0) {
             enum tk_hook which = hooks[at].which;
             PyMethodDef *method = &tk_asyncio_hooks[which];
-            if (which == TK_JOB_INIT || which == TK_JOB_RUN)
-                method = &tk_job_hooks[which - TK_JOB_INIT];
-            else if (which >= TK_TW_INLINE)
+            if (which >= TK_TW_INLINE)
                 method = &tk_twisted_hooks[which - TK_TW_INLINE];
+            else if (which >= TK_UV_SOON)
+                method = &tk_uvloop_hooks[which - TK_UV_SOON];
+            else if (which >= TK_JOB_INIT)
+                method = &tk_job_hooks[which - TK_JOB_INIT];
             return PyBool_FromLong(tk_hook(which, owner, name, method));
         }
     return PyErr_Format(PyExc_ValueError, "there is no hook %s", what);

@@ -77,10 +77,13 @@ void tk_step_begin(struct tk_current *here, struct tk_live *live, struct tk_loop
     if (live == NULL)
         return;
     struct tk_task *slot = live->slot;
-    if (!(slot->flags & TK_T_FIRST)) {
-        slot->created_total_ns = here->start_ns - slot->created_ns;
+    if (!(slot->flags & TK_T_FIRST))
         here->ready.at_ns = slot->created_ns;
-    } else {
+    if (slot->state == TK_S_CANCELLING)
+        slot->cancelling_ns += here->start_ns - slot->since_ns;
+    else if (!(slot->flags & TK_T_FIRST))
+        slot->created_total_ns = here->start_ns - slot->created_ns;
+    else {
         if (slot->state == TK_S_AWAITING)
             slot->awaiting_ns += here->ready.at_ns > slot->since_ns ? here->ready.at_ns - slot->since_ns : 0;
         slot->ready_ns += late;
@@ -192,8 +195,10 @@ void tk_step_end(struct tk_current *here, enum tk_outcome outcome)
     }
     if (outcome != TK_PENDING)
         made.flags |= TK_P_LAST | (outcome == TK_ERROR ? TK_P_ERROR : 0);
+    if (live->cancel_ns && live->cancel_ns <= here->start_ns)
+        made.flags |= TK_P_CANCELLING;
     slot->outcome = (uint8_t)outcome;
-    slot->state = outcome != TK_PENDING ? TK_S_DONE : TK_S_AWAITING;
+    slot->state = outcome != TK_PENDING ? TK_S_DONE : live->cancel_ns ? TK_S_CANCELLING : TK_S_AWAITING;
     slot->since_ns = live->waits_ns = end_ns;
     uint64_t threshold = tk_head->threshold_ns;
     if (threshold == 0 || (threshold != UINT64_MAX && (dur_ns >= threshold || made.ready_ns >= threshold ||
@@ -207,8 +212,49 @@ void tk_step_awaits(struct tk_live *live, uint32_t stack, uint32_t on, uint8_t f
     live->slot->waits_at = stack;
     live->slot->awaits = on;
     live->waits_flags = flags;
-    if (live->ready.at_ns != 0 || flags & TK_P_YIELDED)
+    if (live->slot->state == TK_S_AWAITING && (live->ready.at_ns != 0 || flags & TK_P_YIELDED))
         live->slot->state = TK_S_READY;     /* woken before its step had ended */
+}
+
+/* From now on a task is about to end, because somebody asked it to. */
+void tk_cancelling(struct tk_live *live)
+{
+    struct tk_task *slot = live->slot;
+    uint64_t now_ns = tk_now(), ns = now_ns > slot->since_ns ? now_ns - slot->since_ns : 0;
+    if (live->cancel_ns || slot->state == TK_S_DONE)
+        return;
+    live->cancel_ns = now_ns;
+    if (slot->state == TK_S_CREATED)
+        slot->created_total_ns = ns;
+    else if (slot->state == TK_S_READY)
+        slot->ready_ns += ns;
+    else if (slot->state == TK_S_AWAITING)
+        slot->awaiting_ns += ns;
+    if (slot->state != TK_S_RUNNING) {
+        slot->state = TK_S_CANCELLING;
+        slot->since_ns = now_ns;
+    }
+    uint32_t stack = tk_caller_stack();
+    struct tk_cancel *made = tk_add_hidden(TK_CANCELS, sizeof *made);
+    live->cancel = made;
+    if (made == NULL)
+        return;
+    made->time_ns = now_ns;
+    made->task = slot->serial;
+    made->by = tk_waker(TK_FROM_UNKNOWN, now_ns).waker;
+    made->stack = stack;
+    tk_publish(TK_CANCELS, sizeof *made);
+}
+
+/* It was taken back in the step that has just ended: the task goes on as if nobody had asked. */
+void tk_not_cancelling(struct tk_live *live)
+{
+    live->cancel_ns = 0;
+    if (live->cancel != NULL)
+        live->cancel->until_ns = live->waits_ns;
+    live->cancel = NULL;
+    if (live->slot->state == TK_S_CANCELLING)
+        live->slot->state = TK_S_AWAITING;
 }
 
 void tk_fault(enum tk_fault_kind kind, uint32_t task, uint32_t text, uint32_t stack)

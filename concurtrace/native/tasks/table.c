@@ -150,6 +150,7 @@ static void add_up(struct tk_task *group, const struct tk_task *slot)
     group->ready_ns += slot->ready_ns;
     group->created_total_ns += slot->created_total_ns;
     group->awaiting_ns += slot->awaiting_ns;
+    group->cancelling_ns += slot->cancelling_ns;
     group->yields += slot->yields;
     if (slot->longest_step_ns > group->longest_step_ns) {
         group->longest_step_ns = slot->longest_step_ns;

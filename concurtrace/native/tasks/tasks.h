@@ -75,6 +75,8 @@ struct tk_live {                /* a task that is known, beside its slot in the 
     struct tk_task *slot;
     struct tk_ready ready;      /* at_ns 0: it is not ready */
     uint64_t waits_ns;          /* when its last step ended */
+    uint64_t cancel_ns;         /* when it was asked to end, 0 = it was not */
+    struct tk_cancel *cancel;   /* NULL: there was no room for it */
     struct tk_loop *loop;
     void *object;
     uint8_t waits_flags;        /* TK_P_*: how it waits */
@@ -87,7 +89,7 @@ struct tk_current {             /* a step that runs, in the C stack of who runs 
     struct tk_loop *loop;
     uint64_t start_ns, inner_ns, generation;
     struct tk_ready ready;
-    PyObject *callback;         /* and the tuple of its arguments; borrowed */
+    PyObject *callback;         /* and the tuple of its arguments */
     PyObject *arguments;
 };
 
@@ -101,6 +103,8 @@ void tk_wake(struct tk_live *live, enum tk_source source, uint64_t now_ns);
 struct tk_ready tk_waker(enum tk_source source, uint64_t now_ns);
 void tk_step_begin(struct tk_current *here, struct tk_live *live, struct tk_loop *loop, const struct tk_ready *ready);
 void tk_step_end(struct tk_current *here, enum tk_outcome outcome);
+void tk_cancelling(struct tk_live *live);
+void tk_not_cancelling(struct tk_live *live);
 void tk_step_awaits(struct tk_live *live, uint32_t stack, uint32_t on, uint8_t flags);
 void tk_lag(struct tk_loop *loop, uint64_t ns);
 unsigned tk_bucket(uint64_t ns);
@@ -114,18 +118,20 @@ unsigned tk_mark_shutdown(const struct tk_loop *loop);
 
 /* ---- hooks.c: what is put in the place of methods of others ---- */
 
-enum tk_hook { TK_RUN, TK_RUN_ONCE, TK_CALL_SOON, TK_FAILED, TK_CLOSE, TK_CANCEL_ALL, TK_UNAWAITED, TK_JOB_INIT,
-               TK_JOB_RUN, TK_SELECT, TK_SELECT_POLL, TK_SELECT_SELECT, TK_TW_INLINE,
-               TK_TW_DELAYED, TK_TW_EVENT, TK_HOOKS };
+enum tk_hook { TK_RUN, TK_RUN_ONCE, TK_CALL_SOON, TK_FAILED, TK_CLOSE, TK_CANCEL_ALL, TK_CANCEL, TK_CANCEL_PY,
+               TK_UNAWAITED, TK_SELECT, TK_SELECT_POLL, TK_SELECT_SELECT, TK_JOB_INIT, TK_JOB_RUN, TK_UV_SOON,
+               TK_UV_THREADSAFE, TK_UV_LATER, TK_UV_FAILED, TK_UV_CLOSE, TK_TW_INLINE, TK_TW_DELAYED, TK_TW_EVENT,
+               TK_HOOKS };
 
 extern PyObject *tk_original[TK_HOOKS];
 bool tk_hook(enum tk_hook which, PyObject *owner, const char *name, PyMethodDef *method);
 void tk_unhook(void);
 PyObject *tk_pass(enum tk_hook which, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 
-/* ---- asyncio.c, jobs.c, greenlets.c, twisted.c ---- */
+/* ---- asyncio.c, uvloop.c, jobs.c, greenlets.c, twisted.c ---- */
 
 extern PyMethodDef tk_job_hooks[];          /* from TK_JOB_INIT on */
+extern PyMethodDef tk_uvloop_hooks[];       /* from TK_UV_SOON on */
 extern PyMethodDef tk_twisted_hooks[];      /* from TK_TW_INLINE on */
 void tk_jobs_clear(bool write);
 extern PyMethodDef tk_asyncio_hooks[];      /* by tk_hook, all but those */

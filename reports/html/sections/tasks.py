@@ -45,6 +45,7 @@ _TOKENS = {
     TaskState.READY: "gil",
     TaskState.CREATED: "starting",
     TaskState.AWAITING: "io",
+    TaskState.CANCELLING: "stopped",
 }
 
 

@@ -22,14 +22,13 @@ from ..naming import (
     frame_text,
     lane_names,
     lane_text,
-    object_text,
     reason_word,
     telling,
 )
 from ..pack import COLUMNS, pack
 from ..section import Section
 from ..strip import strip
-from ..task_lanes import task_lanes
+from ..task_lanes import Drawn, thing_text, with_tasks
 
 _EACH = 10
 _MARKED = 20
@@ -73,12 +72,10 @@ def build(report: Report) -> Section:
     if report.states is None or trace is None or not trace.threads:
         missing = absence(report, "What threads did when was", "states")
         return Section("timeline", "Timeline", absence=missing)
-    layout = lay_out(trace, path=report.path)
-    if report.recording.tasks is not None:
-        shown = tuple(task_lanes(report.recording.tasks, trace, layout.tick_ns))
-        layout = replace(layout, lanes=layout.lanes + shown)
+    drawn = with_tasks(lay_out(trace, path=report.path), trace, report.recording.tasks)
+    layout = drawn.layout
     names = lane_names(report, layout)
-    data, packed = _data(report, trace, layout, names)
+    data, packed = _data(report, trace, drawn, names)
     many = sum(len(lane.intervals) for lane in layout.lanes)
     view = View(_waits(report, trace, layout, names), count_text(many), _note(layout))
     return Section("timeline", "Timeline", _answer(trace, layout), view, None, data, packed)
@@ -102,11 +99,12 @@ def _note(layout: Layout) -> str:
 
 
 def _data(
-    report: Report, trace: Trace, layout: Layout, names: list[tuple[str, str]]
+    report: Report, trace: Trace, drawn: Drawn, names: list[tuple[str, str]]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Lay out what the script needs: words, lanes and tables as JSON, intervals as blocks."""
+    layout = drawn.layout
     kinds = _used(layout, "kind", always=())
-    stacks, frames, stack_rows = _stacks(report, trace, layout)
+    stacks, frames, stack_rows = _stacks(report, drawn)
     objects = _used(layout, "on")
     lanes = tuple(
         replace(
@@ -139,9 +137,7 @@ def _data(
         "frames": frames,
         "marks": _marks(trace, layout, numbers),
         "strip": strip(layout, numbers),
-        "objects": [
-            object_text(trace, trace.objects[row], places) if row else "" for row in objects
-        ],
+        "objects": [thing_text(trace, drawn, row, places) for row in objects.tolist()],
     }
     return {"timeline": data}, {f"timeline-{n}": one.text for n, one in enumerate(blocks)}
 
@@ -213,15 +209,14 @@ def _states(kinds: NDArray[np.int64], *, gil: bool) -> tuple[list[list[str]], di
     return rows, numbers
 
 
-def _stacks(
-    report: Report, trace: Trace, layout: Layout
-) -> tuple[list[list[int]], list[str], NDArray[np.int64]]:
-    """Give the stacks that occur: rows of (parent, frame), the frames' names, the trace's rows.
+def _stacks(report: Report, drawn: Drawn) -> tuple[list[list[int]], list[str], NDArray[np.int64]]:
+    """Give the stacks that occur: rows of (parent, frame), the frames' names, the table's rows.
 
     Callers come along, so the rows are those that occur and all that lead to them.
     """
-    wanted = set(_used(layout, "what").tolist())
-    parents = trace.stacks.parent
+    wanted = set(_used(drawn.layout, "what").tolist())
+    known = drawn.stacks
+    parents = known.parent
     for row in tuple(wanted):
         at = int(parents[row])
         while at and at not in wanted:
@@ -232,8 +227,8 @@ def _stacks(
     frames: dict[str, int] = {"": 0}
     table = [[0, 0]]
     for row in rows[1:].tolist():
-        function = trace.stacks.functions[int(trace.stacks.code[row])]
-        text = frame_text(Frame(function, int(trace.stacks.line[row])), places)
+        function = known.functions[int(known.code[row])]
+        text = frame_text(Frame(function, int(known.line[row])), places)
         parent = int(np.searchsorted(rows, int(parents[row])))
         table.append([parent, frames.setdefault(text, len(frames))])
     return table, list(frames), rows

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 import concurtrace
-from concurtrace.model.tasks import BUCKETS, Flavour, Outcome, Source, TaskState, bucket_ns
+from concurtrace.model.tasks import (
+    BUCKETS,
+    Flavour,
+    Outcome,
+    Source,
+    StepFlag,
+    TaskState,
+    bucket_ns,
+)
 from concurtrace.recording import task_layout as layout
 
 HEADER = Path(concurtrace.__file__).parent / "native" / "tasks" / "format.h"
@@ -22,16 +30,20 @@ STRUCTURES = {
     "tk_loop": layout.LOOP,
     "tk_job": layout.JOB,
     "tk_fault": layout.FAULT,
+    "tk_cancel": layout.CANCEL,
 }
 NUMBERS = {
     "TK_VERSION": layout.VERSION,
     "TK_CHUNK": layout.CHUNK,
     "TK_BUCKETS": BUCKETS,
     "TK_FAULTS": layout.FAULTS,
+    "TK_CANCELS": layout.CANCELS,
     "TK_STACK": layout.STACK,
     "TK_SHUTDOWN": layout.FAULT_KINDS,
     "TK_H_FULL": layout.H_FULL,
+    "TK_S_CANCELLING": TaskState.CANCELLING.code,
     "TK_S_DONE": TaskState.DONE.code,
+    "TK_P_CANCELLING": StepFlag.CANCELLING.value,
     "TK_DESTROYED": tuple(Outcome).index(Outcome.DESTROYED),
     "TK_FROM_ITSELF": Source.ITSELF.value,
     "TK_UNKNOWN_LOOP": tuple(Flavour).index(Flavour.UNKNOWN),

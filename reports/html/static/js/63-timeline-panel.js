@@ -19,6 +19,9 @@ const TimelinePanel = (() => {
   /** What the thread has to do with an interval of a lane that is not a thread's. */
   const VERBS = /** @type {Record<string, string>} */ ({ gil: "held by", core: "on it", path: "on the thread" });
 
+  /** What the stack of a task is, by the state it was in. */
+  const OF_TASKS = /** @type {Record<string, string>} */ ({ "task running": "it went on from", "task made": "it was made at" });
+
   /** @param {string} name @param {...(Node | string)} content */
   const line = (name, ...content) => CT.el("p", {}, CT.el("span", { class: "muted" }, `${name}: `), ...content);
   /** @param {string} text */
@@ -73,6 +76,7 @@ const TimelinePanel = (() => {
     if (lane.on[number]) parts.push(line("for", named(view.data.objects[lane.on[number]])));
     const sides = [];
     if (lane.kind === "thread" || lane.kind === "path") sides.push(CT.el("div", {}, stack("it stood at", frames(view.data, lane.what[number]))));
+    if (lane.kind === "task" && lane.what[number]) sides.push(CT.el("div", {}, stack(OF_TASKS[view.state(at).name] ?? "it awaited at", frames(view.data, lane.what[number]))));
     const other = ender(view, at);
     if (other) {
       const button = CT.el("button", { type: "button", id: "timeline-jump" }, "Go there");
