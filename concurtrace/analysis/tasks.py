@@ -228,7 +228,7 @@ def _kind(figures: TaskFigures, coroutine: str, made_at: str, rows: NDArray[np.i
         count=int(found.count[rows].sum()),
         states=_sums(figures.states, rows),
         awaits={kind: kinds[kind.code] for kind in _KINDS if kinds[kind.code]},
-        outcomes=dict(outcomes),
+        outcomes={outcome: count for outcome, count in outcomes.items() if count},
         steps=int(found.steps[rows].sum()),
         longest_step_ns=int(found.longest_step_ns[rows].max(initial=0)),
     )

@@ -30,7 +30,7 @@ from concurtrace.recording.files import UnreadableError
 from concurtrace.recording.layout import LATEST_NS
 from concurtrace.recording.tables import StackTable, translate
 from concurtrace.recording.task_files import TaskFile
-from concurtrace.units import time_text
+from concurtrace.units import count_text, time_text
 
 _FLAVOURS = (Flavour.ASYNCIO, Flavour.GREENLET, Flavour.TWISTED, Flavour.UNKNOWN)
 _FAULTS = {
@@ -117,12 +117,23 @@ class _Reader:
             self.losses.append(Loss(f"tasks of {who}", why))
         unseen = int(header["tasks_unseen"])
         if unseen:
-            self.losses.append(Loss(f"{unseen} tasks of {who}", "their recording was full"))
+            self.losses.append(
+                Loss(f"{count_text(unseen)} tasks of {who}", "their recording was full")
+            )
+        grouped = int(header["tasks_grouped"])
+        if grouped:
+            why = "the recording neared its size limit; they are told in sums by coroutine"
+            self.losses.append(Loss(f"{count_text(grouped)} single tasks of {who}", why))
+        lost = int(header["names_lost"])
+        if lost:
+            what = f"{count_text(lost)} names, waits at places, faults or jobs of {who}"
+            self.losses.append(Loss(what, "their recording was full"))
         folded = int(header["steps"]) - int(header["steps_kept"])
         if int(header["raised_ns"]) and folded > 0:
             limit = int(header["threshold_ns"])
             under = f"under {time_text(limit)} " if limit < LATEST_NS else ""
-            why = f"the recording neared its size limit; {folded} steps are in totals only"
+            only = f"{count_text(folded)} steps are in totals only"
+            why = f"the recording neared its size limit; {only}"
             self.losses.append(Loss(f"single steps {under}of {who}", why))
         if int(header["flags"]) & layout.H_DISK_FULL:
             self.losses.append(Loss(f"single steps of {who}", "the disk was full"))
@@ -140,7 +151,9 @@ class _Part:
         self.first_task = len(whole.names)
         self.first_loop = len(whole.loops)
         raw = file.items(layout.TASKS, layout.TASK)
-        raw = raw[(raw["count"] > 0) & (raw["created_ns"] < LATEST_NS)]
+        # The totals of a group can be with none of its tasks any more: they have ended since.
+        told = (raw["count"] > 0) | ((raw["flags"] & TaskFlag.GROUP) != 0) & (raw["steps"] > 0)
+        raw = raw[told & (raw["created_ns"] < LATEST_NS)]
         self.raw_tasks = raw[np.argsort(raw["created_ns"], kind="stable")]
         serials = self.raw_tasks["serial"]
         self._order = np.argsort(serials, kind="stable")

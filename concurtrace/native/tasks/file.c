@@ -11,6 +11,9 @@
 
 #define GROW_CHUNKS 16u
 #define LEAST_CHUNKS 7u             /* the header, and one of each kind that every recording has */
+/* What is kept for other things than tasks and steps, for names and places: one part in so many, and some chunks. */
+#define RESERVED_PART 32u
+#define RESERVED_CHUNKS 4u
 
 struct tk_header *tk_head;
 uint64_t tk_generation;
@@ -130,6 +133,14 @@ void tk_file_close(bool by_parent)
 
 double tk_fullness(void) { return (double)shared->used / (double)shared->max_bytes; }
 
+static bool is_reserved(enum tk_kind kind)
+{
+    uint64_t used = shared->used, own = (uint64_t)(there - tk_head->chunks) * TK_CHUNK;
+    uint64_t left = own + (used < shared->max_bytes ? shared->max_bytes - used : 0);
+    uint64_t kept = shared->max_bytes / RESERVED_PART + (uint64_t)RESERVED_CHUNKS * TK_CHUNK;
+    return (kind == TK_TASKS || kind == TK_STEPS) && newest[kind] != NULL && left < kept;
+}
+
 static struct tk_chunk *new_chunk(enum tk_kind kind)
 {
     uint32_t number = tk_head->chunks;
@@ -156,26 +167,32 @@ static struct tk_chunk *new_chunk(enum tk_kind kind)
     return fresh;
 }
 
-void *tk_add_hidden(enum tk_kind kind, uint32_t size)
+static void *room(enum tk_kind kind, uint32_t size, bool at_last)
 {
     struct tk_chunk *chunk = newest[kind];
     if (TK_UNLIKELY(chunk == NULL || chunk->used + size > TK_CHUNK - sizeof *chunk)) {
-        chunk = new_chunk(kind);
+        chunk = at_last || !is_reserved(kind) ? new_chunk(kind) : NULL;
         if (chunk == NULL)
             return NULL;
     }
     return (char *)(chunk + 1) + chunk->used;
 }
 
+void *tk_add_hidden(enum tk_kind kind, uint32_t size) { return room(kind, size, false); }
+
 void tk_publish(enum tk_kind kind, uint32_t size)
 {
     __atomic_store_n(&newest[kind]->used, newest[kind]->used + size, __ATOMIC_RELEASE);
 }
 
-void *tk_add(enum tk_kind kind, uint32_t size)
+static void *published(enum tk_kind kind, uint32_t size, bool at_last)
 {
-    void *item = tk_add_hidden(kind, size);
+    void *item = room(kind, size, at_last);
     if (item != NULL)
         tk_publish(kind, size);
     return item;
 }
+
+void *tk_add(enum tk_kind kind, uint32_t size) { return published(kind, size, false); }
+
+void *tk_add_at_last(enum tk_kind kind, uint32_t size) { return published(kind, size, true); }

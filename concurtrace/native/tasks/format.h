@@ -36,9 +36,9 @@ struct tk_header {
     uint64_t steps;
     uint64_t steps_kept;
     uint64_t tasks;
-    uint64_t tasks_grouped;     /* ended tasks that are in groups only */
+    uint64_t tasks_grouped;     /* tasks that are in groups only */
     uint64_t tasks_unseen;      /* there was no room for them, not even in totals */
-    uint64_t names_lost;
+    uint64_t names_lost;        /* names, waits at places, faults and jobs for which there was no room */
     uint32_t flags;             /* TK_H_* */
     uint32_t reserved;
 };
@@ -88,7 +88,7 @@ struct tk_task {
     uint64_t longest_step_at_ns;
     uint64_t longest_ready_ns;
     uint64_t yields;            /* steps it asked for itself, by awaiting nothing */
-    uint64_t count;             /* of a group: its tasks; of a task 1 */
+    uint64_t count;             /* of a group: its tasks, 0 where all have ended and are in another; of a task 1 */
     uint64_t kept;              /* its steps that were kept singly */
     char name[48];
 };

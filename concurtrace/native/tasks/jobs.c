@@ -47,7 +47,8 @@ static PyObject *job_run(PyObject *self, PyObject *const *args, Py_ssize_t count
         if (kept != NULL) {
             *kept = *job;
             tk_publish(TK_JOBS, sizeof *kept);
-        }
+        } else
+            tk_head->names_lost++;
     }
     free(job);
     return result;

@@ -104,6 +104,7 @@ static void count_site(uint32_t stack, uint8_t source, uint64_t await_ns, uint64
     if (TK_UNLIKELY(site == NULL)) {
         site = tk_add_hidden(TK_SITES, sizeof *site);
         if (site == NULL) {
+            tk_head->names_lost++;
             tk_map_take(&sites, stack, source);
             return;
         }
@@ -204,6 +205,8 @@ void tk_step_end(struct tk_current *here, enum tk_outcome outcome)
     if (threshold == 0 || (threshold != UINT64_MAX && (dur_ns >= threshold || made.ready_ns >= threshold ||
                                                        made.await_ns / 64 >= threshold)))
         keep(here, &made);
+    if (TK_UNLIKELY(live->group != NULL))
+        tk_settle(live);
 }
 
 /* Say where a task waits after its step, and for which task. */
@@ -260,8 +263,10 @@ void tk_not_cancelling(struct tk_live *live)
 void tk_fault(enum tk_fault_kind kind, uint32_t task, uint32_t text, uint32_t stack)
 {
     struct tk_fault *fault = tk_add_hidden(TK_FAULTS, sizeof *fault);
-    if (fault == NULL)
+    if (fault == NULL) {
+        tk_head->names_lost++;
         return;
+    }
     fault->time_ns = tk_now();
     fault->kind = kind;
     fault->task = task;

@@ -72,13 +72,14 @@ struct tk_live *tk_find(PyObject *task) { return tk_map_get(&tasks, (uintptr_t)t
 
 static struct tk_task *rest;        /* the group of those that found no room of their own */
 
-static struct tk_task *new_slot(bool *outside)
+static struct tk_task *new_slot(struct tk_live *live)
 {
     if (rest == NULL) {
         rest = tk_add(TK_TASKS, sizeof *rest);
         if (rest != NULL) {
             rest->flags = TK_T_GROUP;
             rest->created_ns = rest->since_ns = tk_now();
+            strcpy(rest->name, "tasks without room of their own");
         }
     }
     if (free_count)
@@ -86,8 +87,38 @@ static struct tk_task *new_slot(bool *outside)
     struct tk_task *slot = tk_add(TK_TASKS, sizeof *slot);
     if (slot != NULL || rest == NULL)
         return slot;
-    *outside = true;
+    live->group = rest;
     return calloc(1, sizeof *slot);
+}
+
+static void **group_at(const struct tk_task *slot, unsigned outcome)
+{
+    return tk_map_at(&groups, slot->code, (uint64_t)outcome << 32 | slot->made_at);
+}
+
+/* The group of tasks without slots of their own, of one coroutine, made at one place, that ended in one way. Their
+ * totals are with those that are pending. */
+static struct tk_task *group_of(const struct tk_task *slot, unsigned outcome)
+{
+    void **found = group_at(slot, outcome);
+    if (found == NULL)
+        return rest;
+    if (*found == NULL) {
+        struct tk_task *group = tk_add_at_last(TK_TASKS, sizeof *group);
+        if (group == NULL) {
+            tk_map_take(&groups, slot->code, (uint64_t)outcome << 32 | slot->made_at);
+            return rest;
+        }
+        group->flags = TK_T_GROUP;
+        group->code = slot->code;
+        group->made_at = slot->made_at;
+        group->loop = slot->loop;
+        group->parent = slot->parent;
+        group->outcome = (uint8_t)outcome;
+        group->created_ns = group->since_ns = slot->created_ns;
+        *found = group;
+    }
+    return *found;
 }
 
 /* Find a task, or take note of it: it has just been made by the step that runs in this thread. */
@@ -99,8 +130,7 @@ struct tk_live *tk_live_made(PyObject *task, struct tk_loop *loop, PyCodeObject 
     if (TK_LIKELY(*found != NULL))
         return *found;
     struct tk_live *live = calloc(1, sizeof *live);
-    bool outside = false;
-    struct tk_task *slot = live != NULL ? new_slot(&outside) : NULL;
+    struct tk_task *slot = live != NULL ? new_slot(live) : NULL;
     if (slot == NULL) {
         tk_head->tasks_unseen++;
         free(live);
@@ -108,7 +138,6 @@ struct tk_live *tk_live_made(PyObject *task, struct tk_loop *loop, PyCodeObject 
         return NULL;
     }
     *found = live;
-    live->outside = outside;
     live->slot = slot;
     live->loop = loop;
     live->object = task;
@@ -120,6 +149,12 @@ struct tk_live *tk_live_made(PyObject *task, struct tk_loop *loop, PyCodeObject 
         slot->parent = maker->live->slot->serial;
     slot->count = 1;
     slot->created_ns = slot->since_ns = tk_now();
+    if (live->group != NULL) {
+        live->group = group_of(slot, TK_PENDING);
+        live->group->count++;
+        slot->count = 0;
+        tk_head->tasks_grouped++;
+    }
     __atomic_store_n(&slot->serial, ++last_serial, __ATOMIC_RELEASE);
     tk_head->tasks++;
     if ((last_serial & 255) == 0)
@@ -162,10 +197,20 @@ static void add_up(struct tk_task *group, const struct tk_task *slot)
         group->since_ns = slot->since_ns;
 }
 
+/* Add what a task without a slot of its own has come to since the last time to its group: a kill may come at any
+ * moment. */
+void tk_settle(struct tk_live *live)
+{
+    struct tk_task *slot = live->slot;
+    add_up(live->group, slot);
+    slot->steps = slot->running_ns = slot->ready_ns = 0;
+    slot->created_total_ns = slot->awaiting_ns = slot->yields = 0;
+}
+
 /* Add an ended task to its group, so that its slot can be used again. */
 static void into_group(struct tk_task *slot)
 {
-    void **found = tk_map_at(&groups, slot->code, slot->made_at);
+    void **found = group_at(slot, slot->outcome);
     if (found == NULL)
         return;
     tk_head->tasks_grouped++;
@@ -185,9 +230,12 @@ void tk_forget(PyObject *task)
     struct tk_live *live = tk_map_take(&tasks, (uintptr_t)task, 0);
     if (live == NULL)
         return;
-    if (live->outside) {
-        add_up(rest, live->slot);
-        tk_head->tasks_grouped++;
+    if (live->group != NULL) {
+        tk_settle(live);
+        live->group->count--;
+        struct tk_task *ended = group_of(live->slot, live->slot->outcome);
+        ended->count++;
+        ended->since_ns = live->slot->since_ns;
         free(live->slot);
     } else if (pressure && live->slot->kept == 0 && live->slot->outcome == TK_OK && !(live->slot->flags & TK_T_SHUTDOWN))
         into_group(live->slot);
@@ -199,8 +247,8 @@ void tk_tasks_finish(void)
 {
     for (size_t at = 0; at < tasks.size; at++) {
         struct tk_live *live = tasks.rows[at].value;
-        if ((uintptr_t)live > 1 && live->outside)
-            add_up(rest, live->slot);
+        if ((uintptr_t)live > 1 && live->group != NULL)
+            tk_settle(live);
     }
 }
 
@@ -210,7 +258,7 @@ void tk_tasks_clear(void)
         struct tk_live *live = tasks.rows[at].value;
         if ((uintptr_t)live <= 1)
             continue;
-        if (live->outside)
+        if (live->group != NULL)
             free(live->slot);
         free(live);
     }

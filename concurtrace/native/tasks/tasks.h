@@ -28,6 +28,7 @@ bool tk_file_open(const char *path, const char *budget, uint64_t max_bytes);
 void tk_file_close(bool by_parent);
 void *tk_add(enum tk_kind kind, uint32_t size);      /* room for an item; NULL where there is none */
 void *tk_add_hidden(enum tk_kind kind, uint32_t size);  /* as above; counted by tk_publish */
+void *tk_add_at_last(enum tk_kind kind, uint32_t size); /* as tk_add, also from what is reserved */
 void tk_publish(enum tk_kind kind, uint32_t size);
 double tk_fullness(void);                   /* share of the budget that is used */
 
@@ -80,7 +81,7 @@ struct tk_live {                /* a task that is known, beside its slot in the 
     struct tk_loop *loop;
     void *object;
     uint8_t waits_flags;        /* TK_P_*: how it waits */
-    bool outside;               /* there was no room for its slot in the file */
+    struct tk_task *group;      /* where it is told where there was no room for its slot in the file; else NULL */
 };
 
 struct tk_current {             /* a step that runs, in the C stack of who runs it */
@@ -99,6 +100,7 @@ struct tk_loop *tk_loop_of(PyObject *loop, enum tk_flavour flavour);
 struct tk_live *tk_find(PyObject *task);
 struct tk_live *tk_live_made(PyObject *task, struct tk_loop *loop, PyCodeObject *code);
 void tk_forget(PyObject *task);
+void tk_settle(struct tk_live *live);
 void tk_wake(struct tk_live *live, enum tk_source source, uint64_t now_ns);
 struct tk_ready tk_waker(enum tk_source source, uint64_t now_ns);
 void tk_step_begin(struct tk_current *here, struct tk_live *live, struct tk_loop *loop, const struct tk_ready *ready);
