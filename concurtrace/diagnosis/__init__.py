@@ -51,6 +51,12 @@ class Part(Enum):
     MEMORY = "memory was not sampled: add --with memory"
     CORES = "the machine's cores were not sampled: add --with cores"
     TASKS = "no steps of an event loop were recorded; if the program has one, add --with tasks"
+    COLLECTIONS = (
+        "garbage collections were not recorded: the part of the recorder that runs inside of Python"
+        " was not built for this Python"
+    )
+    QUOTA = "no CPU quota limits the control group that the target ran in"
+    STRAIN = "page faults of the run were not noted"
 
     def is_in(self, case: Case) -> bool:
         """Tell whether the part was recorded."""
@@ -69,6 +75,9 @@ _IS_IN: dict[Part, Callable[[Case], bool]] = {
     Part.FUNCTIONS: lambda case: case.recording.functions is not None,
     Part.MEMORY: lambda case: case.recording.memory is not None,
     Part.CORES: lambda case: case.recording.cores is not None,
+    Part.COLLECTIONS: lambda case: any(one.collections is not None for one in case.trace.processes),
+    Part.QUOTA: lambda case: case.strain is not None and case.strain.throttling is not None,
+    Part.STRAIN: lambda case: case.strain is not None,
     Part.TASKS: lambda case: case.recording.tasks is not None and bool(case.recording.tasks.loops),
 }
 

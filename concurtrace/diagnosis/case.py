@@ -25,7 +25,7 @@ from concurtrace.analysis.tasks import TaskFigures
 from concurtrace.analysis.unchanged import Replayed, replay_unchanged
 from concurtrace.analysis.window import clip
 from concurtrace.model.recording import Recording
-from concurtrace.model.run import Environment, Execution, Pass, Target
+from concurtrace.model.run import Environment, Execution, Pass, Strain, Target
 from concurtrace.model.states import Reason, State
 from concurtrace.model.tasks import TaskTrace
 from concurtrace.model.trace import CoreSource, Selection, Spans, Thread, Times, Trace
@@ -64,6 +64,19 @@ class Case:
         """The execution whose wait states were recorded."""
         runs = self.recorded_by.executions if self.recorded_by else ()
         return next(iter(runs), None)
+
+    @property
+    def strain(self) -> Strain | None:
+        """What the machine withheld meanwhile, or in the first pass where there are no states."""
+        runs = [run for one in self.passes for run in one.executions]
+        found = self.execution or next(iter(runs), None)
+        return found.strain if found is not None else None
+
+    @property
+    def strained_ns(self) -> int:
+        """How long the execution took whose ``strain`` is told: start and end included."""
+        runs = [run.wall_ns for one in self.passes for run in one.executions]
+        return self.whole.wall_ns or next(iter(runs), 0)
 
     @cached_property
     def trace(self) -> Trace:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from concurtrace.instruments import Probe
 
 VARIABLE = "CONCURTRACE_AGENT"
+_RECORDER = "CONCURTRACE_STATES_DIR"
+"""Set where the native recorder is preloaded."""
+_QUEUES = ("queue", "asyncio.queues", "multiprocessing.queues")
 NUDGE = signal.SIGURG
 """Ignored where nobody handles it. See ``nudge``."""
 TOLD = ".told"
@@ -47,6 +50,7 @@ class Agent:
         self.probes: list[Probe] = []
         self.active = False
         self.waits_for_bootstrap = self.started_by in ("spawn", "forkserver")
+        self.runtime: Any = None
         self._renew()
         self._os_exit = os._exit
         self._os_kill = os.kill
@@ -122,8 +126,28 @@ class Agent:
             self.active = True
             for probe in self.probes:
                 self._shield(probe, probe.begin)
+            self._tell_runtime()
         finally:
             self._settle()
+
+    def _tell_runtime(self) -> None:
+        """Tell the recorder what only Python itself knows: its collections and its queues."""
+        if _RECORDER not in os.environ:
+            return
+        if self.runtime is None:
+            try:
+                from concurtrace import _runtime
+            except ImportError:  # it was built for another Python: then nobody tells of these
+                return
+            self.runtime = _runtime
+            for name in _QUEUES:
+                on_import(name, self._watch_queues)
+        self.runtime.watch_collector()
+
+    def _watch_queues(self, module: ModuleType) -> None:
+        from concurtrace.launch.queues import show
+
+        show(module, self.runtime.watch_queue)
 
     def _settle(self) -> None:
         """Do what was put off: SIGTERM waits until what it would leave half done is done."""
@@ -179,6 +203,8 @@ class Agent:
         if not self.active or os.getpid() != self.pid:
             return
         self.active, self.busy = False, True
+        if self.runtime is not None:
+            self.runtime.leave_collector()
         for probe in reversed(self.probes):
             self._shield(probe, probe.end)
         # The kernel counts the switches of ended threads here, and nowhere else.

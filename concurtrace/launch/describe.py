@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from concurtrace.launch.cgroup import quota
+
 PACKAGES = (
     "aiohttp",
     "gevent",
@@ -71,6 +73,7 @@ def machine() -> dict[str, Any]:
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     threads = _siblings()
+    allowed = quota()
     cores = os.cpu_count() or 1
     return {
         "cores": cores,
@@ -82,7 +85,7 @@ def machine() -> dict[str, Any]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "model": model.group(1) if model else platform.machine(),
         "kernel": platform.release(),
-        "quota_cores": _quota(),
+        "quota_cores": allowed.cores if allowed is not None else None,
     }
 
 
@@ -118,16 +121,6 @@ def _caches() -> list[dict[str, Any]]:
 def _bytes(text: str) -> int:
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     return int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text)
-
-
-def _quota() -> float | None:
-    """Read the CPU quota of this process's cgroup (v2), in cores."""
-    group = _read("/proc/self/cgroup").rpartition("::")[2]
-    for folder in (f"/sys/fs/cgroup{group}", "/sys/fs/cgroup"):
-        quota, _, period = _read(f"{folder}/cpu.max").partition(" ")
-        if quota and quota != "max":
-            return int(quota) / int(period)
-    return None
 
 
 def _cpu_list(text: str) -> list[int]:

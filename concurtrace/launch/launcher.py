@@ -20,6 +20,7 @@ from concurtrace.launch.nudge import nudging
 from concurtrace.launch.plan import PassPlan, RunPlan
 from concurtrace.launch.process import Child, Ended, Leftovers, adopt_orphans, never_stuck
 from concurtrace.launch.standstill import Guard
+from concurtrace.launch.strain import StrainMeter
 from concurtrace.model.run import Execution, Pass, PassStatus, TargetKind
 from concurtrace.rundir import manifest, store
 from concurtrace.rundir.manifest import Manifest, RunStatus, structure_environment
@@ -186,10 +187,12 @@ class Launcher:
         with command.ready(self.plan, raw, self.plan.target.mode, number) as ready:
             live = [raw / one.name for one in able if one.tells_live]
             look = Guard(live[0]).look if live else never_stuck
-            before_ns = machine_busy_ns()
-            ended = self._run(ready.argv, extra, beside, look)
+            meter, before_ns = StrainMeter(), machine_busy_ns()
+            with meter.counted():
+                ended = self._run(ready.argv, extra, beside, look)
             answer = {"machine_busy_ns": machine_busy_ns() - before_ns, **ready.answer()}
-        return self._execution_of(ended, answer)
+        strain = meter.result(ended.major_faults)
+        return dataclasses.replace(self._execution_of(ended, answer), strain=strain)
 
     def _station_agent(self, raw: Path, able: tuple[Instrument, ...]) -> dict[str, str]:
         """Write what the agents in the target's processes need; return how they find it."""

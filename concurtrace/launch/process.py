@@ -45,6 +45,7 @@ class Leftovers(Enum):
 class Ended:
     """How a child ended; times in nanoseconds, CPU time of it and of its waited descendants.
 
+    So are ``major_faults``, pages that had to be read from a disk.
     ``unwaited_cpu_ns`` is the CPU time of descendants that it did not wait for (the children of a
     forkserver), as far as they have ended.
     ``standstill`` says who waited for whom where it was stopped because it would never have gone
@@ -56,6 +57,7 @@ class Ended:
     start_ns: int
     wall_ns: int
     cpu_ns: int
+    major_faults: int
     unwaited_cpu_ns: int
     timed_out: bool
     standstill: str | None
@@ -138,6 +140,7 @@ class Child:
             start_ns=start_ns,
             wall_ns=end_ns - start_ns,
             cpu_ns=_cpu_ns(usage),
+            major_faults=usage.ru_majflt,
             unwaited_cpu_ns=left_cpu_ns,
             timed_out=waited.timed_out,
             standstill=waited.standstill,

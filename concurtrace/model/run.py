@@ -83,6 +83,35 @@ class PassStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class Throttling:
+    """What a CPU quota of ``quota_cores`` did to the target's control group.
+
+    In ``throttled`` of ``periods`` scheduler periods the quota was used up and the group stopped;
+    ``throttled_ns`` adds up the times of all cores.
+    """
+
+    quota_cores: float
+    periods: int
+    throttled: int
+    throttled_ns: int
+
+
+@dataclass(frozen=True)
+class Strain:
+    """What the machine withheld during an execution; None where the kernel does not tell.
+
+    ``throttling`` is None without a quota. ``memory_stall_ns`` is how long some task of the machine
+    stood still for want of memory, ``swapped_in_bytes`` is of the whole machine too;
+    ``major_faults`` are the target's: pages that had to be read from a disk.
+    """
+
+    throttling: Throttling | None = None
+    memory_stall_ns: int | None = None
+    swapped_in_bytes: int | None = None
+    major_faults: int = 0
+
+
+@dataclass(frozen=True)
 class Execution:
     """One execution of the target inside a pass.
 
@@ -90,8 +119,9 @@ class Execution:
     the whole process; CPU time covers all processes of the target that were waited for.
     ``start_ns`` is CLOCK_MONOTONIC. ``exit_code`` is None where a signal ended it; ``leftovers``
     are the processes that still ran when the first one had ended. ``standstill`` says who waited
-    for whom where it was stopped because it would never have gone on. ``machine_busy_ns`` is the
-    CPU time of all programs of the machine during ``wall_ns``, 0 where that is not known.
+    for whom where it was stopped because it would never have gone on. ``strain`` is of the whole
+    execution, the start and end of the interpreter included. ``machine_busy_ns`` is the CPU time
+    of all programs of the machine during ``wall_ns``, 0 where that is not known.
     """
 
     wall_ns: int
@@ -105,6 +135,7 @@ class Execution:
     error: str | None = None
     leftovers: tuple[int, ...] = ()
     standstill: str | None = None
+    strain: Strain | None = None
     machine_busy_ns: int = 0
 
     @property

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.recording import Function, Loss
+from concurtrace.model.runtime import Generation, QueueLengths
 from concurtrace.model.states import REASONS, STATES, Reason, State
 
 Times = NDArray[np.int64]
@@ -371,7 +372,9 @@ class Thread:
     """A thread: its spans are rows ``first`` to ``last`` (not included) of ``Trace.spans``.
 
     ``totals`` are exact, hold no state that did not occur, and sum to the lifetime. ``process``
-    is a row of ``Trace.processes``. ``cpu_ns`` is the kernel's own figure, None if unknown.
+    is a row of ``Trace.processes``. ``cpu_ns`` is the kernel's own figure, None if unknown;
+    ``major_faults`` counts pages that the thread had to wait for until they were read from a disk,
+    as of its end or its last long wait.
     """
 
     tid: int
@@ -388,6 +391,7 @@ class Thread:
     creator_tid: int = 0
     cpu_ns: int | None = None
     ended: ThreadEnd = ThreadEnd.RETURNED
+    major_faults: int | None = None
 
     @property
     def lifetime_ns(self) -> int:
@@ -415,7 +419,8 @@ class Process:
     ``parent`` is a row of ``Trace.processes``, None for the first process. ``started_by`` is
     multiprocessing's start method, ``main`` or ``subprocess``; ``images`` counts the programs it
     became by exec, ``command`` is the last one's. ``python_ns`` is when the interpreter was ready,
-    ``work_ns`` when what the process was made for began; None where nobody told.
+    ``work_ns`` when what the process was made for began; None where nobody told. So are
+    ``collections``, the runs of its garbage collector by generation.
     """
 
     pid: int
@@ -436,6 +441,7 @@ class Process:
     python: str | None = None
     python_ns: int | None = None
     work_ns: int | None = None
+    collections: tuple[Generation, ...] | None = None
 
     @property
     def ended_words(self) -> str:
@@ -479,6 +485,7 @@ class Trace:
     stacks: Stacks = field(default_factory=Stacks.none)
     objects: tuple[WaitObject, ...] = (WaitObject(ObjectKind.OTHER, 0, 0),)
     orders: tuple[LockOrder, ...] = ()
+    queues: tuple[QueueLengths, ...] = ()
     on_core: OnCore | None = None
     readings: CoreReadings | None = None
     gaps_ns: Times = field(default_factory=lambda: np.empty((0, 2), np.int64))

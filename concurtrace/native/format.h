@@ -80,6 +80,8 @@ enum ct_reason {
     CT_R_SLEEP = 33,
     CT_R_CHILD = 34,
     CT_R_JOIN_NATIVE = 35,
+    /* RUNNING */
+    CT_R_GC = 36,            /* Python's garbage collector, which lets no other Python thread run; long ones only */
     /* RUNNABLE */
     CT_R_PREEMPTED = 40,
     CT_R_HOLDING_GIL = 41,   /* this and the next two: not written by the recorder */
@@ -157,7 +159,8 @@ enum ct_header_flag {
     CT_H_DISK_FULL = 4,          /* the file could not grow: spans were folded from then on */
     CT_H_BUDGET_USED = 8,        /* CONCURTRACE_MAX_BYTES reached: spans were folded from then on */
     CT_H_STATIC = 16,            /* Python is in the executable, not in a libpython */
-    CT_H_TABLE_FULL = 32         /* a table inside the target was full: see header.lost_* */
+    CT_H_TABLE_FULL = 32,        /* a table inside the target was full: see header.lost_* */
+    CT_H_COLLECTIONS = 64        /* runs of the garbage collector are told (header.collections, CT_R_GC) */
 };
 
 /* Offsets a watcher needs to read Python stacks out of the live process (bytes). */
@@ -185,6 +188,15 @@ struct ct_layout {
     uint16_t bytes_size;
     uint16_t bytes_data;
     uint16_t reserved[10];
+};
+
+#define CT_GENERATIONS 3u
+/* Runs of Python's garbage collector by generation, since the work began. A long one is a span of its own too. */
+struct ct_collections {
+    uint64_t count;
+    uint64_t total_ns;           /* with the GIL held; a finalizer may let go of it */
+    uint64_t longest_ns;
+    uint64_t freed;              /* objects found unreachable */
 };
 
 struct ct_header {
@@ -225,7 +237,9 @@ struct ct_header {
     uint64_t locks_created;      /* Python locks seen at their creation */
     uint64_t raised_at_ns[8];    /* when the threshold was raised the n-th time, 0 = not */
     uint64_t lost_orders;        /* takings of a lock under others that no ORDER record tells */
-    uint64_t reserved[15];
+    struct ct_collections collections[CT_GENERATIONS];
+    uint64_t lost_queues;        /* queues that were made while as many as can be watched lived */
+    uint64_t reserved[2];
     char python_version[128];    /* Py_GetVersion(), NUL-terminated */
     char executable[512];        /* /proc/self/exe */
     uint32_t argv_bytes;         /* bytes used of argv; cut when longer than the room */
@@ -292,7 +306,8 @@ struct ct_thread {               /* 1024 bytes */
     struct ct_pair pairs[CT_PAIRS];
     struct ct_pair pair_other;
     struct ct_total states[CT_STATES];
-    uint8_t reserved[80];
+    uint64_t major_faults;       /* pages that it had to wait for until they were read from a disk; as of cpu_read_ns */
+    uint8_t reserved[72];
 };
 
 /* ---- META chunks: interned things --------------------------------------------------------------- */
@@ -306,7 +321,7 @@ struct ct_thread {               /* 1024 bytes */
 #define CT_META_KIND(word) (((word) >> 24) & 0x7fu)
 
 enum ct_meta_kind { CT_META_STRING = 1, CT_META_CODE = 2, CT_META_STACK = 3, CT_META_OBJECT = 4,
-                    CT_META_ORDER = 5 };
+                    CT_META_ORDER = 5, CT_META_QUEUE = 6 };
 
 struct ct_meta_string { uint32_t word, id, length, reserved; /* then length bytes of UTF-8 */ };
 struct ct_meta_code { uint32_t word, id, name, file, first_line, reason; uint64_t address; };
@@ -354,6 +369,26 @@ struct ct_meta_order {
     uint32_t stack;                   /* of the first time: where the lock was taken, 0 = unknown */
     uint32_t held[CT_ORDER_HELD];     /* object ids in the order in which they were taken; 0 = no more */
     uint32_t tids[CT_ORDER_THREADS];  /* who did so; 0 = no more. All taken: perhaps further threads too */
+};
+
+/* The length of a queue of Python over time, told once it was long. Readings are taken when a thread takes the GIL, so
+ * they may lie far apart; when all places are taken every second one is dropped. A reader takes those whose times rise:
+ * a kill may fall between. */
+#define CT_QUEUE_READINGS 64u
+struct ct_queue_reading {
+    uint64_t at_ns;
+    uint32_t length;
+    uint32_t moved;                   /* items put in plus items taken out since it was made, modulo 2^32 */
+};
+struct ct_meta_queue {
+    uint32_t word, id;
+    uint32_t created_stack;           /* stack id, 0 = unknown */
+    uint32_t creator_tid;
+    uint64_t created_ns;
+    uint64_t step_ns;                 /* least time between two readings now */
+    uint32_t count;                   /* readings */
+    uint32_t reserved;
+    struct ct_queue_reading readings[CT_QUEUE_READINGS];
 };
 
 /* ---- shared.ctr --------------------------------------------------------------------------------- */
@@ -417,6 +452,7 @@ _Static_assert(sizeof(struct ct_thread) == 1024, "thread slot");
 _Static_assert(sizeof(struct ct_meta_string) == 16 && sizeof(struct ct_meta_code) == 32, "meta");
 _Static_assert(sizeof(struct ct_meta_stack) == 24 && sizeof(struct ct_meta_object) == 96, "meta");
 _Static_assert(sizeof(struct ct_meta_order) == 64, "meta");
+_Static_assert(sizeof(struct ct_meta_queue) == 40 + 16 * CT_QUEUE_READINGS, "meta");
 _Static_assert(sizeof(struct ct_waker) == 16 && sizeof(struct ct_shared_lock) == 24, "shared");
 _Static_assert(sizeof(struct ct_process) == 512, "process");
 _Static_assert(sizeof(struct ct_shared) <= CT_SHARED_HEADER, "shared header");

@@ -99,6 +99,8 @@ static void taken(struct ct_self *self, struct ct_gil *gil)
         self->slot->tstate = (uint64_t)(uintptr_t)ct_tstate();
         self->slot->flags |= CT_T_PYTHON;
     }
+    if (CT_UNLIKELY(now >= ct.queues_due_ns))
+        ct_queues_read(now);
 }
 
 static void released(struct ct_self *self, struct ct_gil *gil)

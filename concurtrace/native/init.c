@@ -99,6 +99,7 @@ __attribute__((constructor)) static void start(void)
     if (ct.max_bytes < 1u << 20)
         ct.max_bytes = 1u << 20;
     ct.window_max_ns = 10000000;
+    ct.queues_due_ns = UINT64_MAX;
     bool python = find_python();
     ct_shared_open(python);
     ct_clock_start();

@@ -61,6 +61,8 @@ struct ct_self {
     struct ct_held held[CT_HELD];         /* locks it holds, in the order in which it took them */
     uint32_t held_count;
     uint64_t made_lock;                   /* number of the lock it made, until it takes one */
+    uint64_t collection_ns;               /* start of the garbage collection that it is in, 0 = none */
+    uint64_t collection_held_ns;          /* how long it had held the GIL until then */
 };
 
 struct ct_global {
@@ -79,6 +81,7 @@ struct ct_global {
     bool static_python;            /* it lies in the executable */
     uint64_t min_span_ns, first_min_span_ns, window_max_ns, stack_ns;
     uint64_t max_bytes;
+    uint64_t queues_due_ns;        /* when lengths of queues are to be read again; the greatest number = never */
     struct ct_header *header;  /* NULL = no file (yet) */
     char directory[256];
 };
@@ -244,6 +247,9 @@ bool ct_locks_start(void);
 void ct_native_signalled(void *address);
 int ct_native_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *limit, clockid_t clock,
                    bool has_clock);
+
+/* ---- queues.c ---- */
+void ct_queues_read(uint64_t now);
 
 /* ---- fds.c: what a descriptor is, and who wrote to it ---- */
 void ct_fd_forget(int fd);

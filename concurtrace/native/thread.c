@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 __thread struct ct_self ct_self __attribute__((tls_model("initial-exec")));
@@ -51,9 +52,9 @@ static void add_to_rest(const struct ct_thread *slot)
     if (rest == NULL)
         return;
     const uint64_t *from[] = {&slot->gil_holds, &slot->gil_held_ns, &slot->gil_waits, &slot->gil_wait_ns,
-                              &slot->gil_forced, &slot->cpu_ns};
+                              &slot->gil_forced, &slot->cpu_ns, &slot->major_faults};
     uint64_t *to[] = {&rest->gil_holds, &rest->gil_held_ns, &rest->gil_waits, &rest->gil_wait_ns, &rest->gil_forced,
-                      &rest->cpu_ns};
+                      &rest->cpu_ns, &rest->major_faults};
     for (unsigned i = 0; i < sizeof from / sizeof *from; i++)
         __atomic_add_fetch(to[i], *from[i], __ATOMIC_RELAXED);
     __atomic_add_fetch(&rest->pair_other.ns, slot->gil_wait_ns, __ATOMIC_RELAXED);
@@ -147,6 +148,9 @@ void ct_read_cpu(struct ct_thread *slot, uint64_t now)
         return;
     slot->cpu_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
     slot->cpu_read_ns = now;
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0)
+        slot->major_faults = (uint64_t)usage.ru_majflt;
 }
 
 /* The last thing seen of a thread. Also called for the thread that ends the process. */

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.runtime import Generation
 from concurtrace.recording import layout
 
 BATCH_CHUNKS = 1536
 """Chunks decoded at once, a million spans: enough to keep NumPy busy, little beside the result."""
 
 Records = NDArray[np.uint64]
+_MADE = ("python", "command", "collections")
 
 
 class UnreadableError(Exception):
@@ -49,8 +51,10 @@ class Header:
     lost_objects: int
     lost_threads: int
     lost_orders: int
+    lost_queues: int
     python: str
     command: tuple[str, ...]
+    collections: tuple[Generation, ...]
 
 
 class ProcessFile:
@@ -161,7 +165,7 @@ def _map(path: Path) -> mmap.mmap:
 
 
 def _header(raw: Any) -> Header:
-    names = [one.name for one in fields(Header) if one.name not in ("python", "command")]
+    names = [one.name for one in fields(Header) if one.name not in _MADE]
     values = {name: int(raw[name]) for name in names}
     if not 0 < values["start_ns"] < layout.LATEST_NS:
         raise UnreadableError("its header is damaged")
@@ -174,6 +178,7 @@ def _header(raw: Any) -> Header:
         **values,
         python=raw["python_version"].partition(b"\0")[0].decode("utf-8", "replace"),
         command=arguments(argv),
+        collections=tuple(Generation(*one) for one in raw["collections"].tolist()),
     )
 
 

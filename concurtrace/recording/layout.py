@@ -24,9 +24,11 @@ PAIR_COUNT = 12
 
 # Kinds of chunks and of META records.
 CHUNK_HEADER_KIND, CHUNK_THREADS, CHUNK_SPANS, CHUNK_META = 1, 2, 3, 4
-META_STRING, META_CODE, META_STACK, META_OBJECT, META_ORDER = 1, 2, 3, 4, 5
+META_STRING, META_CODE, META_STACK, META_OBJECT, META_ORDER, META_QUEUE = 1, 2, 3, 4, 5, 6
 META_READY = 0x80000000
 ORDER_HELD, ORDER_THREADS = 8, 4
+QUEUE_READINGS = 64
+GENERATIONS = 3
 
 # Bits of a span record.
 SPAN_FOLD, SPAN_CONTINUED = 1, 2
@@ -36,6 +38,7 @@ DUR_BITS = 40
 # Header status, flags of the header, of a slot and of a process row.
 ALIVE, EXITED, EXECED = 1, 2, 3
 H_FREE_THREADED, H_NO_STACKS, H_DISK_FULL, H_BUDGET_USED, H_TABLE_FULL = 1, 2, 4, 8, 32
+H_COLLECTIONS = 64
 T_USED, T_MAIN, T_PYTHON, T_ENDED, T_REST, T_STOPPED = 1, 2, 4, 8, 16, 32
 P_REAPED, P_ENDED_SELF, P_PYTHON, P_SELF_REPORTED, P_DEAD_ROW = 1, 2, 4, 8, 16
 
@@ -78,6 +81,7 @@ REASON_OF = {
     33: Reason.SLEEP,
     34: Reason.CHILD,
     35: Reason.JOIN,
+    36: Reason.GC,
     40: Reason.PREEMPTED,
     41: Reason.HOLDING_GIL,
     42: Reason.WOKEN,
@@ -124,6 +128,9 @@ CHUNK = np.dtype(
 )
 
 LAYOUT_WORDS = 32
+COLLECTIONS = np.dtype(
+    [("count", "<u8"), ("total_ns", "<u8"), ("longest_ns", "<u8"), ("freed", "<u8")]
+)
 HEADER = np.dtype(
     [
         ("magic", "S8"),
@@ -163,7 +170,9 @@ HEADER = np.dtype(
         ("locks_created", "<u8"),
         ("raised_at_ns", "<u8", 8),
         ("lost_orders", "<u8"),
-        ("reserved", "<u8", 15),
+        ("collections", COLLECTIONS, GENERATIONS),
+        ("lost_queues", "<u8"),
+        ("reserved", "<u8", 2),
         ("python_version", "S128"),
         ("executable", "S512"),
         ("argv_bytes", "<u4"),
@@ -213,7 +222,8 @@ SLOT = np.dtype(
         ("pairs", PAIR, PAIR_COUNT),
         ("pair_other", PAIR),
         ("states", TOTAL, STATE_COUNT),
-        ("reserved", "u1", 80),
+        ("major_faults", "<u8"),
+        ("reserved", "u1", 72),
     ]
 )
 
@@ -246,6 +256,21 @@ META_ORDER_RECORD = np.dtype(
         ("stack", "<u4"),
         ("held", "<u4", ORDER_HELD),
         ("tids", "<u4", ORDER_THREADS),
+    ]
+)
+
+QUEUE_READING = np.dtype([("at_ns", "<u8"), ("length", "<u4"), ("moved", "<u4")])
+META_QUEUE_RECORD = np.dtype(
+    [
+        ("word", "<u4"),
+        ("id", "<u4"),
+        ("created_stack", "<u4"),
+        ("creator_tid", "<u4"),
+        ("created_ns", "<u8"),
+        ("step_ns", "<u8"),
+        ("count", "<u4"),
+        ("reserved", "<u4"),
+        ("readings", QUEUE_READING, QUEUE_READINGS),
     ]
 )
 

@@ -4,6 +4,8 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from concurtrace.model.recording import Function
 from concurtrace.recording import layout
 from concurtrace.recording.tables import LocalStacks
@@ -48,6 +50,16 @@ class LocalOrder:
     stack: int
 
 
+@dataclass(frozen=True)
+class LocalQueue:
+    """The readings of a queue as (time in ns, items in it, items moved since it was made)."""
+
+    created_ns: int
+    created_stack: int
+    creator_tid: int
+    readings: tuple[tuple[int, int, int], ...]
+
+
 @dataclass
 class Meta:
     """The interned things of one file; ``damaged`` counts records that could not be read."""
@@ -55,6 +67,7 @@ class Meta:
     stacks: LocalStacks = field(default_factory=LocalStacks)
     objects: dict[int, LocalObject] = field(default_factory=dict)
     orders: list[LocalOrder] = field(default_factory=list)
+    queues: list[LocalQueue] = field(default_factory=list)
     damaged: int = 0
 
 
@@ -71,6 +84,7 @@ class Interned:
     frames: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     objects: list[tuple[int, ...]] = field(default_factory=list)
     orders: list[LocalOrder] = field(default_factory=list)
+    queues: list[LocalQueue] = field(default_factory=list)
     damaged: int = 0
 
     def read(self, chunk: bytes) -> None:
@@ -112,6 +126,22 @@ class Interned:
             self.orders.append(
                 LocalOrder(taken, tuple(filter(None, held)), tuple(filter(None, tids)), stack)
             )
+        elif kind == layout.META_QUEUE:
+            self.queues.append(_queue(record))
+
+
+def _queue(record: bytes) -> LocalQueue:
+    """Read a queue; readings whose times do not rise were being written when the end came."""
+    if len(record) != layout.META_QUEUE_RECORD.itemsize:
+        raise struct.error("a queue's record has another size")
+    one = np.frombuffer(record, layout.META_QUEUE_RECORD)[0]
+    readings: list[tuple[int, int, int]] = []
+    for at_ns, length, moved in one["readings"][: int(one["count"])].tolist():
+        if at_ns < layout.LATEST_NS and (not readings or at_ns > readings[-1][0]):
+            readings.append((at_ns, length, moved))
+    return LocalQueue(
+        int(one["created_ns"]), int(one["created_stack"]), int(one["creator_tid"]), tuple(readings)
+    )
 
 
 def finished(chunk: bytes, at: int) -> int:
@@ -138,4 +168,4 @@ def read_meta(chunks: Iterable[bytes]) -> Meta:
         one[1]: LocalObject(one[2], text.get(one[3], ""), *(*one[4:12], one[14]))
         for one in raw.objects
     }
-    return Meta(LocalStacks(functions, raw.frames), objects, raw.orders, raw.damaged)
+    return Meta(LocalStacks(functions, raw.frames), objects, raw.orders, raw.queues, raw.damaged)

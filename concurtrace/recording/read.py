@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from concurtrace.errors import RunDataError
 from concurtrace.model.recording import Loss
+from concurtrace.model.runtime import Generation, QueueLengths
 from concurtrace.model.states import STATES
 from concurtrace.model.trace import (
     CoreReadings,
@@ -26,9 +27,9 @@ from concurtrace.model.trace import (
     WaitObject,
 )
 from concurtrace.recording import cores, layout, threads, totals
-from concurtrace.recording.files import ProcessFile, UnreadableError
+from concurtrace.recording.files import Header, ProcessFile, UnreadableError
 from concurtrace.recording.last_stacks import parse as parse_last_stacks
-from concurtrace.recording.meta import LocalObject, Meta, read_meta
+from concurtrace.recording.meta import LocalObject, LocalQueue, Meta, read_meta
 from concurtrace.recording.processes import KnownProcess, Life, assemble
 from concurtrace.recording.reasons import Refiner
 from concurtrace.recording.shared import Shared, read_shared
@@ -72,6 +73,7 @@ class _Reader:
         self.stacks = StackTable()
         self.objects: list[WaitObject] = [WaitObject(ObjectKind.OTHER, 0, 0)]
         self.orders: list[LockOrder] = []
+        self.queues: list[QueueLengths] = []
         self.watch = read_watch(folder, self.stacks)
         self.losses += self.watch.losses
         self.tasks = TaskList(self.watch.tasks)
@@ -109,7 +111,9 @@ class _Reader:
             first = len(drafts)
             for image in life.images:
                 drafts += self._image(number, life, self.files[image], len(drafts))
-            processes.append(_with_threads(life.process, first, len(drafts)))
+            told = _collections([self.files[image].header for image in life.images])
+            whole = replace(life.process, first=first, last=len(drafts), collections=told)
+            processes.append(whole)
         self._tell_losses()
         self.files.clear()
         stacks = self.stacks.finish()
@@ -132,6 +136,7 @@ class _Reader:
             stacks=stacks,
             objects=tuple(self.objects),
             orders=tuple(self.orders),
+            queues=tuple(self.queues),
             on_core=self.watch.on_core,
             readings=self.watch.readings,
             gaps_ns=self.watch.gaps_ns,
@@ -159,6 +164,7 @@ class _Reader:
         objects = self._objects(meta, process, stacks)
         numbering = Numbering(stacks, objects)
         self.orders += _orders(meta, numbering)
+        self.queues += [_queue(one, process, stacks) for one in meta.queues]
         header = file.header
         end_ns = header.end_ns if header.status != layout.ALIVE else 0
         span_ns = (header.start_ns, max(end_ns or life.process.end_ns, header.start_ns))
@@ -283,6 +289,9 @@ def _losses_of(header: Any) -> list[Loss]:
     if header.lost_objects:
         what = f"{header.lost_objects} locks or descriptors of {who}"
         found.append(Loss(what, "the table was full"))
+    if header.lost_queues:
+        what = f"the lengths of {header.lost_queues} queues of {who}"
+        found.append(Loss(what, "as many as can be watched were there already"))
     if header.lost_orders:
         what = f"the order of locks in {header.lost_orders} cases in {who}"
         found.append(Loss(what, "the table was full"))
@@ -319,9 +328,26 @@ def _last_seen_ns(file: ProcessFile) -> int:
     return max(time for time in times if time < file.header.start_ns + (1 << 56))
 
 
-def _with_threads(process: Process, first: int, last: int) -> Process:
-    values = {one.name: getattr(process, one.name) for one in fields(process)}
-    return Process(**{**values, "first": first, "last": last})
+def _collections(headers: list[Header]) -> tuple[Generation, ...] | None:
+    """Add up the collections of all programs that a process was; None where none told of them."""
+    told = [one.collections for one in headers if one.flags & layout.H_COLLECTIONS]
+    if not told:
+        return None
+    return tuple(sum(each, Generation()) for each in zip(*told, strict=True))
+
+
+def _queue(one: LocalQueue, process: int, stacks: Numbers) -> QueueLengths:
+    return QueueLengths(
+        process=process,
+        created_ns=one.created_ns,
+        created_stack=int(stacks[one.created_stack]) if one.created_stack < len(stacks) else 0,
+        creator_tid=one.creator_tid,
+        times_ns=tuple(at_ns for at_ns, _, _ in one.readings),
+        lengths=tuple(length for _, length, _ in one.readings),
+        # What is in it was put in and not taken out.
+        puts=tuple((moved + length) // 2 for _, length, moved in one.readings),
+        gets=tuple(max(0, moved - length) // 2 for _, length, moved in one.readings),
+    )
 
 
 def _object(one: LocalObject, process: int, stacks: Numbers) -> WaitObject:

@@ -177,6 +177,7 @@ def finish(made: Draft, first: int, last: int) -> Thread:
         runs_python=bool(flags & layout.T_PYTHON),
         creator_tid=int(slot["creator_tid"]),
         cpu_ns=cpu_ns(made),
+        major_faults=int(slot["major_faults"]) if slot["cpu_read_ns"] else None,
     )
 
 

@@ -22,7 +22,7 @@ STATES = [
 REASONS = {
     0: "", 1: "net", 2: "ipc", 3: "file", 4: "poll", 5: "tty", 6: "other", 16: "queue-empty",
     17: "queue-full", 18: "barrier", 19: "join", 20: "future", 21: "event", 22: "semaphore",
-    23: "condition", 32: "lock", 33: "sleep", 34: "child", 35: "join-native",
+    23: "condition", 32: "lock", 33: "sleep", 34: "child", 35: "join-native", 36: "gc",
     40: "preempted", 41: "holding-gil", 42: "woken", 43: "throttled", 48: "native",
 }  # fmt: skip
 STATUS = {1: "alive", 2: "exited", 3: "execed"}
@@ -144,6 +144,27 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Collections:
+    """Runs of the garbage collector over one generation."""
+
+    count: int
+    total_ns: int
+    longest_ns: int
+    freed: int
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue's length over time, as (time, length, items moved)."""
+
+    created_stack: int
+    creator_tid: int
+    created_ns: int
+    step_ns: int
+    readings: list[tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
 class Process:
     """One process file."""
 
@@ -165,6 +186,8 @@ class Process:
     now_min_span_ns: int
     lost_stacks: int
     lost_orders: int
+    collections: list[Collections]
+    lost_queues: int
     chunks: int
     threads: list[Thread]
     strings: dict[int, str]
@@ -172,6 +195,7 @@ class Process:
     stacks: dict[int, tuple[int, int, int]]
     objects: dict[int, Thing]
     orders: list[Order]
+    queues: list[Queue]
 
     def stack(self, number: int) -> list[Frame]:
         """Frames of a stack, innermost first."""
@@ -268,6 +292,7 @@ def read_meta(
     stacks: dict[int, tuple[int, int, int]],
     objects: dict[int, tuple[int, ...]],
     orders: list[Order],
+    queues: list[Queue],
 ) -> None:
     at = 64
     while at + 8 <= CHUNK:
@@ -289,6 +314,11 @@ def read_meta(
                 taken, stack, *rest = struct.unpack_from("<14I", chunk, at + 8)
                 held, tids = rest[:8], rest[8:]
                 orders.append(Order(taken, stack, [*filter(None, held)], [*filter(None, tids)]))
+            elif kind == 6:
+                stack, tid, made_ns, step_ns, count = struct.unpack_from("<IIQQI", chunk, at + 8)
+                readings = struct.iter_unpack("<QII", chunk[at + 40 : at + 40 + 16 * count])
+                told = [(at_ns, length, moved) for at_ns, length, moved in readings]
+                queues.append(Queue(stack, tid, made_ns, step_ns, told))
         at += size
 
 
@@ -305,6 +335,8 @@ def read_process(path: Path) -> Process:
     )
     min_span, now_min_span, _stack, lost_stacks = struct.unpack_from("<4Q", data, 200)
     (lost_orders,) = struct.unpack_from("<Q", data, 328)
+    collections = [Collections(*struct.unpack_from("<4Q", data, 336 + 32 * n)) for n in range(3)]
+    (lost_queues,) = struct.unpack_from("<Q", data, 432)
     (argv_bytes,) = struct.unpack_from("<I", data, 1096)
     pieces: dict[int, list[tuple[int, list[Span]]]] = {}
     slots: list[bytes] = []
@@ -313,6 +345,7 @@ def read_process(path: Path) -> Process:
     stacks: dict[int, tuple[int, int, int]] = {}
     raw_objects: dict[int, tuple[int, ...]] = {}
     orders: list[Order] = []
+    queues: list[Queue] = []
     for number in range(1, chunks):
         chunk = data[number * CHUNK : (number + 1) * CHUNK]
         kind, owner, sequence, used = struct.unpack_from("<4I", chunk)
@@ -322,7 +355,7 @@ def read_process(path: Path) -> Process:
             spans = read_spans(memoryview(chunk)[64:], used, start_ns)
             pieces.setdefault(owner, []).append((sequence, spans))
         elif kind == 4:
-            read_meta(chunk, strings, codes, stacks, raw_objects, orders)
+            read_meta(chunk, strings, codes, stacks, raw_objects, orders, queues)
     threads = []
     for slot in slots:
         index, used_flag = struct.unpack_from("<I", slot, 44)[0], slot[4] & 1
@@ -338,8 +371,8 @@ def read_process(path: Path) -> Process:
         path, pid, ppid, STATUS[status], STARTS[method], start_ns, fork_ns, end_ns,
         parent_start_ns, creator, exit_code, flags, text(data[456:584]),
         words(data[1104 : 1104 + argv_bytes]), min_span, now_min_span, lost_stacks,
-        lost_orders, chunks,
-        threads, strings, codes, stacks, objects, orders,
+        lost_orders, collections, lost_queues, chunks,
+        threads, strings, codes, stacks, objects, orders, queues,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from concurtrace.analysis.contention import overlap_ns
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.pages import asleep_for_pages
 from concurtrace.model.report import Severity
 from concurtrace.model.states import State
 from concurtrace.units import count_text, time_text
@@ -21,7 +22,8 @@ SHARE = Limits(0.01, 0.05)
 
 def check(case: Case) -> Iterable[Answer]:
     """Measure sleep with the GIL held, and who waited for it meanwhile."""
-    slept = case.select(State.GIL_BLOCKED)
+    # Sleep for pages of memory is no call's.
+    slept = case.select(State.GIL_BLOCKED) & ~asleep_for_pages(case)
     slept_ns = int(case.trace.spans.dur_ns[slept].sum())
     if slept_ns < LEAST_NS:
         yield fine("No call slept while it held the GIL.", slept_ns=slept_ns)

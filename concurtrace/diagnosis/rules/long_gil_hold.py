@@ -12,8 +12,8 @@ from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.gil import holds_of
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
-from concurtrace.model.states import State
-from concurtrace.model.trace import Trace
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import Spans, Trace
 from concurtrace.units import count_text, time_text
 
 INTERVALS = 4
@@ -34,9 +34,13 @@ def check(case: Case) -> Iterable[Answer]:
         # Where nobody saw switches, RUNNING holds the time without a core too.
         thread = trace.threads[row]
         had = case.cpu_of(thread) / max(thread.ns(*WORKING), 1)
+        own = trace.spans_of(thread)
+        collecting = own.take(own.in_state(State.RUNNING) & (own.reason == Reason.GC.code))
         for wait, start, end, ran in _inside(trace, row, waits[holders == row]):
             since = max(int(spans.start_ns[wait]), start)
             kept = min(int(spans.end_ns[wait]), end) - since
+            # Collecting garbage is a story of its own.
+            kept -= _overlap_ns(collecting, since, since + kept)
             if ran * had >= least and kept >= least:
                 long[row, start, end] = long.get((row, start, end), 0) + kept
     if not long:
@@ -67,6 +71,11 @@ def check(case: Case) -> Iterable[Answer]:
         gain_ns=min(kept_ns, sum(long.values())),
         cause=Cause.GIL,
     )
+
+
+def _overlap_ns(spans: Spans, from_ns: int, to_ns: int) -> int:
+    shared = np.minimum(spans.end_ns, to_ns) - np.maximum(spans.start_ns, from_ns)
+    return int(np.maximum(shared, 0).sum())
 
 
 def _inside(

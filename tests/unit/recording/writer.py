@@ -142,6 +142,15 @@ class ProcessFile:
         raw["held"][0, : len(held)], raw["tids"][0, : len(tids)] = held, tids
         return self._meta(layout.META_ORDER, raw.tobytes()[4:])
 
+    def queue(self, readings: list[tuple[int, int, int]], **fields: Any) -> Self:
+        """Tell the length of a queue as (time, length, items moved)."""
+        raw = np.zeros(1, layout.META_QUEUE_RECORD)
+        raw["id"], raw["count"] = len(self.meta) + 1, len(readings)
+        raw["readings"][0, : len(readings)] = np.array(readings, layout.QUEUE_READING)
+        for name, value in fields.items():
+            raw[name] = value
+        return self._meta(layout.META_QUEUE, raw.tobytes()[4:])
+
     def _meta(self, kind: int, rest: bytes) -> Self:
         word = layout.META_READY | kind << 24 | (len(rest) + 4)
         self.meta.append(struct.pack("<I", word) + rest)
