@@ -15,12 +15,13 @@ from concurtrace.instruments._files import decoding
 from concurtrace.instruments.timeline import MARK
 
 _BEGIN, _END = '{"traceEvents":[', '], "viztracer_metadata": {'
-# viztracer writes the names of tasks and of C functions without escaping what is in them.
+# viztracer writes names of processes, threads, tasks and functions as they are, without escapes.
 _ODD_CALL = re.compile(
     r'"pid":\d+,"tid":(\d+),"ts":([\d.]+),"ph":"X","cat":"fee","dur":([\d.]+),"name":"(.*)"', re.S
 )
-_ODD_TASK = re.compile(
-    r'"ph":"M","pid":\d+,"tid":(\d+),"name":"thread_name","args":\{"name":"(.*)"\}', re.S
+_ODD_NAME = re.compile(
+    r'"ph":"M","pid":\d+,"tid":(\d+),"name":"(process_name|thread_name)","args":\{"name":"(.*)"\}',
+    re.S,
 )
 
 
@@ -104,10 +105,10 @@ def _parse_odd(entry: str) -> Any:
     if call is not None:
         track, start_us, duration_us, name = call.groups()
         return Call(int(track), round(float(start_us) * 1e3), round(float(duration_us) * 1e3), name)
-    task = _ODD_TASK.fullmatch(entry)
-    if task is None:
+    named = _ODD_NAME.fullmatch(entry)
+    if named is None:
         raise ValueError(f"an entry is not readable: {entry[:80]}")
-    return {"ph": "M", "tid": int(task[1]), "name": "thread_name", "args": {"name": task[2]}}
+    return {"ph": "M", "tid": int(named[1]), "name": named[2], "args": {"name": named[3]}}
 
 
 def _structure(document: dict[str, Any]) -> Trace:

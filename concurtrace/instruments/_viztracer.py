@@ -156,6 +156,18 @@ def _find_gauge(tracer: VizTracer, capacity: int) -> _Gauge | None:
     return _Gauge(tracer, (ctypes.c_long * 1).from_buffer(words, 8 * (found[0] + 2)), capacity)
 
 
+def unnameable() -> str | None:
+    """Find a place of the program whose name is not UTF-8: there viztracer ends the process."""
+    script = next((part for part in sys.orig_argv[1:] if not part.startswith("-")), "")
+    # Code of a script has its absolute path, before the folder is in the search path.
+    for place in (os.path.abspath(script), *sys.path):  # noqa: PTH100
+        try:
+            place.encode()
+        except UnicodeEncodeError:
+            return place
+    return None
+
+
 def _threads_out_of_reach() -> tuple[str, ...]:
     """Name the threads that run already: up to 3.11 a thread must begin traced."""
     if sys.version_info >= (3, 12):

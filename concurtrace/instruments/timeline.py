@@ -65,8 +65,11 @@ class _TimelineProbe(Probe):
         self._recorder: Recorder | None = None
 
     def begin(self) -> None:
-        from concurtrace.instruments._viztracer import Recorder
+        from concurtrace.instruments._viztracer import Recorder, unnameable
 
+        odd = unnameable()
+        if odd is not None:
+            raise OSError(f"viztracer can't follow {odd!a}, whose name is not UTF-8")
         self._recorder = Recorder(self._capacity)
         self._recorder.start()
 

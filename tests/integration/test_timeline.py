@@ -1,6 +1,7 @@
 """The timeline instrument: exact call trees, right names, one bounded file, nothing silent."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from concurtrace import api
 from concurtrace.errors import RunDataError
 from concurtrace.model.recording import CallNode, Timeline
 from concurtrace.rundir import store
+from tests.cli import concurtrace
 from tests.recorder import PROGRAM, record_script
 
 START_METHODS = ("fork", "spawn", "forkserver")
@@ -375,3 +377,14 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     trace.unlink()
     with pytest.raises(RunDataError, match=trace.name):
         api.load(run)
+
+
+def test_a_file_whose_name_is_no_text_is_a_loss(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9.py")
+    (tmp_path / odd).write_text("def work():\n    pass\nwork()\n")
+    done = concurtrace(tmp_path, "run", "--with", "timeline", odd)
+    assert done.returncode == 0, done.stderr
+    timeline = api.load(store.find("last", tmp_path / store.RUNS)).recording.timeline
+    assert timeline is not None
+    (loss,) = timeline.losses
+    assert "not UTF-8" in loss.reason
