@@ -43,7 +43,8 @@ from concurtrace.model.run import (
     TargetKind,
     Value,
 )
-from concurtrace.model.states import Reason
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import LockOrder, ObjectKind
 from tests.builders_tasks import tasks_report
 from tests.builders_trace import trace
 
@@ -294,20 +295,33 @@ def merged(*recordings: Recording) -> Recording:
 
 
 def wait_states(name: str = "fetch", file: str = FILE, thread: str = "Worker-1") -> Recording:
-    """A recording of wait states: two threads that want one GIL and one lock, and a child."""
+    """A recording of wait states: two threads that want one GIL and one lock, and a child.
+
+    The threads take two locks in opposite orders; the child waits at a pipe.
+    """
     at = f"{file}:4 in {name}"
     made = (
         trace()
         .lock(name, f"{file}:1 in {name}")
+        .lock("second", f"{file}:2 in {name}")
+        .lock("pipe", kind=ObjectKind.PIPE)
         .process(name, started_by="main")
         .thread("MainThread").running(40, at=at, core=0).waits_gil(10, by=thread, at=at).sleeps(30)
+        .sample(15, at).sample(20, at)
         .thread(thread).waits_lock(40, name, by="MainThread", at=at).running(10, core=1)
-        .waits(20, Reason.IDLE_WORKER, at=at).unknown(1)
+        .waits(20, Reason.IDLE_WORKER, at=at).unknown(1).sample(45, at)
         .process(name, parent=0)
-        .thread("MainThread", start=20).runs_free(30, core=1).io(20, at=at)
+        .thread("MainThread", start=20).runs_free(30, core=1)
+        .span(State.IO_WAIT, 20, Reason.NET, at=at, on="pipe")
         .build()
     )  # fmt: skip
-    return Recording(trace=made)
+    stack = int(made.spans.stack.max())
+    first, second = (one.tid for one in made.threads[:2])
+    orders = (LockOrder(2, (1,), (first,), stack=stack), LockOrder(1, (2,), (second,), stack=stack))
+    main, child = made.processes
+    start = child.start_ns - 15 * MS
+    child = replace(child, start_ns=start, python_ns=start + 20 * MS, work_ns=start + 25 * MS)
+    return Recording(trace=replace(made, orders=orders, processes=(main, child)))
 
 
 def with_states(given: Report) -> Report:
@@ -345,6 +359,7 @@ def everything(name: str = "fetch", file: str = FILE, thread: str = "Worker-1") 
             tree(node(name, 25, file=file), of=child, thread=thread, tid=101),
         ),
         wait_states(name, file, thread),
+        Recording(sources=(SourceFile(file, SOURCE),)),
         Recording(tables=(Table("Cache", ("what", "hits"), (("pages", 3), ("dns", None))),)),
     )
     passes = (

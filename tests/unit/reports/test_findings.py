@@ -87,7 +87,7 @@ def test_a_finding_leads_to_its_moment_its_lines_and_its_figures() -> None:
     # A place that is not among the lines that were watched is told, but is no link.
     assert {one for one in links if one.startswith("#line-")} <= {f"#{one}" for one in ids}
     known = told(findings=(replace(FINDINGS[0], where=(f"{builders.FILE}:4 in fetch",)),))
-    assert render("html", known).count(f'href="#{line_anchor(builders.FILE, 4)}"') == 3
+    assert render("html", known).count(f'href="#{line_anchor(builders.FILE, 4)}"') == 4
 
 
 def test_json_has_findings_verdict_and_critical_path_as_the_schema_says() -> None:
