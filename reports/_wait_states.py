@@ -1,8 +1,10 @@
 """Wait states, GIL, locks and cores as JSON objects: the parts that come from the trace."""
 
+from dataclasses import asdict
 from typing import Any
 
 from concurtrace.model.masking import mask_arguments, mask_text
+from concurtrace.model.process_report import ProcessCost
 from concurtrace.model.report import (
     CoreReport,
     LockPlace,
@@ -33,8 +35,9 @@ def recording(states: StatesReport) -> Object:
     }
 
 
-def process(one: ProcessReport, pass_name: str) -> Object:
+def process(one: ProcessReport, cost: ProcessCost, pass_name: str) -> Object:
     """A process with its threads, their states and what they had of the GIL."""
+    phases = cost.phases
     return {
         "pid": one.pid,
         "parent_pid": one.parent_pid,
@@ -42,6 +45,9 @@ def process(one: ProcessReport, pass_name: str) -> Object:
         "started_by": one.started_by,
         "pass": pass_name,
         "start_ns": one.start_ns,
+        "first_ns": phases.first_ns,
+        "python_ns": phases.python_ns,
+        "work_ns": phases.work_ns,
         "end_ns": one.end_ns,
         "ended_by": one.ended_by,
         "exit_code": one.exit_code,
@@ -49,6 +55,7 @@ def process(one: ProcessReport, pass_name: str) -> Object:
         "cpu_ns": one.cpu_ns,
         # Memory is sampled in a pass of its own, whose processes are others.
         "peak_rss_bytes": None,
+        "messages": None if cost.messages is None else asdict(cost.messages),
         "threads": [_thread(thread) for thread in one.threads],
     }
 
@@ -81,7 +88,11 @@ def gil(states: StatesReport) -> Object | None:
     """What the GIL cost the run; None where there was none."""
     if states.gil is None:
         return None
-    return {"contention": states.gil.contention, "held": states.gil.held}
+    return {
+        "contention": states.gil.contention,
+        "held": states.gil.held,
+        "blame": _places(states.gil.blame),
+    }
 
 
 def lock(one: LockReport) -> Object:

@@ -171,10 +171,10 @@ def _processes(report: Report) -> list[Object] | None:
         states = report.states
         return [
             {
-                **_wait_states.process(one, states.pass_name),
+                **_wait_states.process(one, cost, states.pass_name),
                 **(_tasks_json.of_process(report.tasks, one.pid) if report.tasks else {}),
             }
-            for one in states.processes
+            for one, cost in zip(states.processes, states.costs.costs, strict=True)
         ]
     for instrument, keys in _SOURCES:
         found = sorted(set(keys(report.recording)), key=lambda key: (key.start_ns, key.pid))

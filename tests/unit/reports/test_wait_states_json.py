@@ -41,7 +41,8 @@ def test_states_of_every_thread_sum_to_its_lifetime(document: dict[str, Any]) ->
 
 
 def test_gil_and_locks_and_cores_are_told(document: dict[str, Any]) -> None:
-    assert document["gil"] == {"contention": pytest.approx(1 / 6), "held": pytest.approx(0.5)}
+    gil = {"contention": pytest.approx(1 / 6), "held": pytest.approx(0.5), "blame": []}
+    assert document["gil"] == gil
     (lock,) = document["locks"]
     assert (lock["created_at"], lock["wait_ns"]) == ("app.py:3", 40 * MS)
     assert lock["waited_at"] == [{"where": "app.py:9 in f", "ns": 40 * MS}]
@@ -52,3 +53,13 @@ def test_gil_and_locks_and_cores_are_told(document: dict[str, Any]) -> None:
 
 def test_an_estimate_is_marked(document: dict[str, Any]) -> None:
     assert document["states"]["estimated"] is False
+
+
+def test_processes_tell_how_they_came_up_and_what_lines_are_to_blame() -> None:
+    found = json.loads(RENDERER.render(builders.everything()))
+    jsonschema.validate(found, json.loads(SCHEMA.read_text("utf-8")))
+    main, child = found["processes"]
+    times = [child[name] for name in ("start_ns", "first_ns", "python_ns", "work_ns", "end_ns")]
+    assert times == [5 * MS, 20 * MS, 25 * MS, 30 * MS, 70 * MS]
+    assert main["work_ns"] is None
+    assert found["gil"]["blame"] == [{"where": f"{builders.FILE}:4 in fetch", "ns": 10 * MS}]
