@@ -121,8 +121,9 @@ def _python_life(
 ) -> Life:
     first, last = headers[0], headers[-1]
     made = [t for t in (first.fork_ns, row.fork_ns if row else 0) if 0 < t <= first.start_ns]
-    ended = _ending(last, row)
-    end = ended.end_ns or max(seen_ns, end_of(first.pid, first.start_ns) or 0)
+    left_ns = end_of(first.pid, first.start_ns) or 0
+    ended = _ending(last, row, left_ns)
+    end = ended.end_ns or max(seen_ns, left_ns)
     command = last.command
     if row is not None and last.status == layout.EXECED and row.command:
         command = row.command
@@ -149,7 +150,8 @@ def _python_life(
 
 
 def _other_life(row: ProcessRow, end_of: EndOf) -> Life:
-    ended = _ending(None, row)
+    left_ns = end_of(row.pid, row.start_ns) or 0
+    ended = _ending(None, row, left_ns)
     process = Process(
         pid=row.pid,
         parent_pid=row.ppid,
@@ -157,7 +159,7 @@ def _other_life(row: ProcessRow, end_of: EndOf) -> Life:
         name=PurePath(row.command[0]).name if row.command else "fork",
         started_by=layout.START_WORDS.get(row.start_method, "subprocess"),
         start_ns=row.start_ns,
-        end_ns=max(ended.end_ns or end_of(row.pid, row.start_ns) or 0, row.start_ns),
+        end_ns=max(ended.end_ns or left_ns, row.start_ns),
         ended_by=ended.by,
         exit_code=ended.exit_code,
         signal=ended.signal,
@@ -177,11 +179,15 @@ class _Ending:
     signal: int | None = None
 
 
-def _ending(header: Header | None, row: ProcessRow | None) -> _Ending:
-    """Find out how a process ended: its parent's word counts, its own is the more exact time."""
+def _ending(header: Header | None, row: ProcessRow | None, left_ns: int) -> _Ending:
+    """Find out how a process ended: its parent's word counts, its own is the more exact time.
+
+    One that was killed tells none, and its parent may have looked only long after: ``left_ns`` is
+    when the kernel had done with it, 0 if that is not known.
+    """
     own_ns = header.end_ns if header is not None and header.status == layout.EXITED else 0
     if row is not None and row.flags & layout.P_REAPED:
-        end_ns = own_ns or row.end_ns
+        end_ns = own_ns or (min(row.end_ns, left_ns) if left_ns else row.end_ns)
         if os.WIFSIGNALED(row.wait_status):
             return _Ending(end_ns, EndedBy.SIGNAL, None, os.WTERMSIG(row.wait_status))
         return _Ending(end_ns, EndedBy.EXIT, os.WEXITSTATUS(row.wait_status))

@@ -104,6 +104,10 @@ def _sampling(head: Any) -> Sampling:
     )
 
 
+_FEW = 20
+"""Of so many samples one may be lost without a word."""
+
+
 def _losses(head: Any) -> Iterator[Loss]:
     if int(head["flags"]) & HeadFlag.NO_READ:
         yield Loss(
@@ -114,10 +118,11 @@ def _losses(head: Any) -> Iterator[Loss]:
         what = f"Python stacks of running threads of {int(head['images_blind'])} processes"
         yield Loss(what, "the layout of their Python is not known")
     # A few always are, and change no share that a report shows.
-    if int(head["samples_torn"]) * 100 > int(head["samples"]):
+    few = int(head["samples"]) // _FEW
+    if int(head["samples_torn"]) > few:
         what = f"{int(head['samples_torn'])} samples of running threads"
         yield Loss(what, "the thread ran on while its stack was read")
-    if int(head["samples_failed"]):
+    if int(head["samples_failed"]) > few:
         what = f"{int(head['samples_failed'])} samples of running threads"
         yield Loss(what, "the process was gone")
     if int(head["samples_dropped"]):

@@ -12,7 +12,7 @@ from concurtrace.model.trace import EndedBy, ObjectKind, SpanFlag
 from concurtrace.recording import layout
 from concurtrace.recording.processes import KnownProcess
 from concurtrace.recording.read import Context, read_trace
-from tests.unit.recording import writer
+from tests.unit.recording import watch_writer, writer
 from tests.unit.recording.invariants import check
 from tests.unit.recording.writer import START_NS, ProcessFile, empty_chunk, write_shared
 
@@ -92,6 +92,27 @@ def test_a_span_longer_than_a_record_can_hold_is_one_span(tmp_path: Path) -> Non
     check(trace)
     assert trace.spans.dur_ns.tolist() == [MS, 2 * most + 7, MS]
     assert trace.spans.waker.tolist() == [0, 3, 0]
+
+
+def test_a_killed_process_ended_when_the_kernel_says_not_when_its_parent_looked(
+    tmp_path: Path,
+) -> None:
+    made = ProcessFile(10, status=layout.ALIVE, process_row=1)
+    made.thread(10, state=writer.RUNNING).span(writer.IO_WAIT, 4 * MS).write(tmp_path)
+    row = {
+        "pid": 10,
+        "end_ns": START_NS + 90 * MS,
+        "flags": layout.P_REAPED | layout.P_PYTHON,
+        "wait_status": 9,
+        "image_ns": START_NS,
+    }
+    write_shared(tmp_path, row)
+    since = START_NS - watch_writer.START_NS
+    watch_writer.write(tmp_path, tasks=[watch_writer.task(10, since, since + 7 * MS)])
+    trace = read_trace(tmp_path)
+    check(trace)
+    assert trace.processes[0].end_ns == START_NS + 7 * MS
+    assert [end - START_NS for _, end, _, _ in trace.spans.rows()] == [4 * MS, 7 * MS]
 
 
 def test_a_killed_process_keeps_its_spans_and_the_one_it_was_in(tmp_path: Path) -> None:

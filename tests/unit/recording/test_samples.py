@@ -76,8 +76,8 @@ def test_how_the_sampling_went_is_told(tmp_path: Path) -> None:
         "ticks_late": 5,
         "ticks_missed": 10,
         "samples": 100,
-        "samples_torn": 2,
-        "samples_failed": 1,
+        "samples_torn": 6,
+        "samples_failed": 8,
         "samples_dropped": 7,
         "images_blind": 2,
     }
@@ -85,9 +85,10 @@ def test_how_the_sampling_went_is_told(tmp_path: Path) -> None:
     read = read_samples(tmp_path, StackTable())
     sampling = read.sampling
     assert (sampling.ticks, sampling.late, sampling.missed) == (90, 5, 10)
-    assert [one.what.partition(" ")[0] for one in read.losses] == ["Python", "2", "1", "7"]
-    # One in a hundred is no loss worth a line.
-    watch_writer.write(tmp_path, head={"samples": 100, "samples_torn": 1})
+    assert [one.what.partition(" ")[0] for one in read.losses] == ["Python", "6", "8", "7"]
+    # One in twenty is no loss worth a line.
+    few = {"samples": 100, "samples_torn": 5, "samples_failed": 5}
+    watch_writer.write(tmp_path, head=few)
     assert read_samples(tmp_path, StackTable()).losses == ()
 
 
