@@ -2,12 +2,14 @@
 
 ``python -m benchmarks.predictions [--rounds N] [--only KIND]``. Programs and their changed twins
 take turns; the program is recorded once. Prints a row per prediction and, for each kind, the median
-and the worst absolute error; exits 1 if one is above its goal. It needs a quiet machine.
+and the worst absolute error; exits 1 if one is above its goal. It needs a quiet machine. Run by
+``nox -s predictions``; the page goes to ``results/predictions.md``, unless only a part was tested.
 """
 
 import argparse
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -22,29 +24,49 @@ from concurtrace.analysis.scaling import fitted_law
 from concurtrace.analysis.speed import speed
 from concurtrace.model.comparison import Speed
 
-PROGRAM = Path(__file__).parent / "programs" / "what_if.py"
+HERE = Path(__file__).parent
+PROGRAM = HERE / "programs" / "what_if.py"
+RESULTS = HERE / "results" / "predictions.md"
 MEDIAN, WORST = 0.10, 0.25
+PROCESSES, LOCK, WORKERS = "threads to processes", "without a lock", "number of workers"
+WITH_GOALS = (PROCESSES, LOCK, WORKERS)
+START, MESSAGES, LOOP = "start method", "larger messages", "threads and event loops"
 IN_PROCESSES = ("even", "uneven", "mixed", "native", "brief", "serial")
 WITHOUT_LOCK = ("lock-sleep", "lock-digest", "lock-little", "lock-python")
-WORKERS = ("workers-compute", "workers-wait", "workers-guarded")
+SWEPT = ("workers-compute", "workers-wait", "workers-guarded")
+STARTED = (("spawn", "fork"), ("spawn", "forkserver"), ("forkserver", "fork"), ("fork", "spawn"))
 FITTED, FORETOLD = (1, 2, 4), (3, 6)
-BUNDLED = (("factorize", "threads,processes"), ("crawler", "threads,processes"))
+BUNDLED = (
+    ("factorize", "threads,processes"),
+    ("crawler", "threads,processes,async"),
+    ("hotspot", "threads,processes"),
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A program, two variants of it, and how the change between them is called at its start."""
+
+    name: str
+    before: str
+    after: str
+    what_if: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Tested:
-    """One prediction beside its measurement."""
+    """One prediction beside its measurement; None where nothing was foretold."""
 
     kind: str
     what: str
-    predicted: float
+    predicted: float | None
     measured: Speed
-    model_error: float | None
+    model_error: float | None = None
 
     @property
-    def error(self) -> float:
+    def error(self) -> float | None:
         """Predicted by measured, less one."""
-        return self.predicted / self.measured.factor - 1
+        return None if self.predicted is None else self.predicted / self.measured.factor - 1
 
 
 def took_ns(name: str, variant: str) -> int:
@@ -86,67 +108,63 @@ def predictions_of(folder: Path, name: str, variant: str) -> list[dict[str, Any]
     return [*found["predictions"], *of_findings]
 
 
-def pairs(
-    kind: str,
-    names: Sequence[str],
-    before: str,
-    after: str,
-    chosen: Callable[[str], bool],
-    rounds: int,
-    folder: Path,
-) -> list[Tested]:
+def tested_pairs(kind: str, pairs: Sequence[Pair], rounds: int, folder: Path) -> list[Tested]:
     """Test what is foretold of changing one variant into another."""
     tested = []
-    for name in names:
-        found = [one for one in predictions_of(folder, name, before) if chosen(one["what_if"])]
-        walls = in_turns(name, (before, after), rounds)
-        measured = speed(walls[after], walls[before])
-        if not found:
-            print(f"{kind:<14}{name:<34} no prediction; measured {measured.factor:.2f}")
-            continue
-        first = found[0]
-        tested.append(Tested(kind, name, first["speedup"], measured, first["model_error"]))
-        print(row(tested[-1]), flush=True)
+    for pair in pairs:
+        every = predictions_of(folder, pair.name, pair.before)
+        found = next((one for one in every if one["what_if"].startswith(pair.what_if)), {})
+        walls = in_turns(pair.name, (pair.before, pair.after), rounds)
+        what = f"{pair.name}: {pair.before} to {pair.after}"
+        measured = speed(walls[pair.after], walls[pair.before])
+        one = Tested(kind, what, found.get("speedup"), measured, found.get("model_error"))
+        print(row(one), flush=True)
+        tested.append(one)
     return tested
 
 
 def in_processes(rounds: int, folder: Path) -> list[Tested]:
     """Threads against processes."""
-    return pairs(
-        "processes",
-        IN_PROCESSES,
-        "threads",
-        "processes",
-        lambda what: what == "processes",
-        rounds,
-        folder,
-    )
+    pairs = [Pair(name, "threads", "processes", ("processes",)) for name in IN_PROCESSES]
+    return tested_pairs(PROCESSES, pairs, rounds, folder)
 
 
 def without_lock(rounds: int, folder: Path) -> list[Tested]:
     """A lock against none."""
-    locks = ("without ", "no wait while holding ")
-    return pairs(
-        "lock",
-        WITHOUT_LOCK,
-        "lock",
-        "free",
-        lambda what: what.startswith(locks),
-        rounds,
-        folder,
-    )
+    what_if = ("without ", "no wait while holding ")
+    pairs = [Pair(name, "lock", "free", what_if) for name in WITHOUT_LOCK]
+    return tested_pairs(LOCK, pairs, rounds, folder)
+
+
+def start_methods(rounds: int, folder: Path) -> list[Tested]:
+    """Processes that are started in one way against another."""
+    pairs = [Pair("starts", before, after, (after,)) for before, after in STARTED]
+    return tested_pairs(START, pairs, rounds, folder)
+
+
+def messages(rounds: int, folder: Path) -> list[Tested]:
+    """Many small messages against fewer, each with ten times as much."""
+    pair = Pair("pieces", "1", "10", ("10 times as much",))
+    return tested_pairs(MESSAGES, [pair], rounds, folder)
+
+
+def loops(rounds: int, folder: Path) -> list[Tested]:
+    """Threads that wait against tasks of one loop, and back."""
+    ways = (("threads", "async"), ("async", "threads"))
+    pairs = [Pair("crowd", before, after, (after,)) for before, after in ways]
+    return tested_pairs(LOOP, pairs, rounds, folder)
 
 
 def workers(rounds: int, _folder: Path) -> list[Tested]:
     """A law fitted to some numbers of workers against runs with others."""
     tested = []
-    for name in WORKERS:
+    for name in SWEPT:
         walls = in_turns(name, [str(many) for many in (*FITTED, *FORETOLD)], rounds)
         factors = {many: speed(walls[str(many)], walls["1"]) for many in (*FITTED, *FORETOLD)}
         law = fitted_law({many: factors[many].factor for many in FITTED}, cores())
         for many in FORETOLD:
-            what = f"{name}, {many} from {', '.join(map(str, FITTED))}"
-            tested.append(Tested("workers", what, law(many), factors[many], None))
+            what = f"{name}: {many} from {', '.join(map(str, FITTED))}"
+            tested.append(Tested(WORKERS, what, law(many), factors[many]))
             print(row(tested[-1]), flush=True)
     return tested
 
@@ -157,11 +175,10 @@ def bundled(rounds: int, folder: Path) -> list[Tested]:
     for workload, modes in BUNDLED:
         given = ("compare", workload, "--modes", modes, "--repeat", str(rounds), "--quiet")
         for one in concurtrace(folder, *given)["comparison"]["predictions"]:
-            if one["to"] != "processes":
-                continue
             measured = Speed(one["measured"], one["measured_low"], one["measured_high"])
-            what = f"{workload}, {one['from']} to {one['to']}"
-            tested.append(Tested("processes", what, one["predicted"], measured, one["model_error"]))
+            what = f"{workload}: {one['from']} to {one['to']}"
+            kind = PROCESSES if one["to"] == "processes" else LOOP
+            tested.append(Tested(kind, what, one["predicted"], measured, one["model_error"]))
             print(row(tested[-1]), flush=True)
     return tested
 
@@ -172,20 +189,61 @@ def cores() -> float:
 
 
 def row(one: Tested) -> str:
-    """Write a prediction as a row."""
+    """Write a prediction as a row of the page."""
     low, high = one.measured.low, one.measured.high
     interval = f"{low:.2f} to {high:.2f}" if low is not None and high is not None else "one round"
-    model = f"{one.model_error:+.1%}" if one.model_error is not None else ""
+    predicted = "nothing" if one.predicted is None else f"{one.predicted:.2f}"
+    error = "" if one.error is None else f"{one.error:+.1%}"
+    model = "" if one.model_error is None else f"{one.model_error:+.1%}"
     return (
-        f"{one.kind:<14}{one.what:<34}{one.predicted:>7.2f}{one.measured.factor:>9.2f}"
-        f"  {interval:<14}{one.error:>+8.1%}{model:>9}"
+        f"| {one.kind} | {one.what} | {predicted} | {one.measured.factor:.2f}"
+        f" | {interval} | {error} | {model} |"
     )
+
+
+HEAD = (
+    "| change | program | predicted | measured | 95 % interval | error | the model's own |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+def summary(tested: Sequence[Tested]) -> tuple[list[str], bool]:
+    """Sum every kind up; tell whether all goals were reached."""
+    lines, reached = [], True
+    for kind in dict.fromkeys(one.kind for one in tested):
+        errors = [abs(one.error) for one in tested if one.kind == kind and one.error is not None]
+        if not errors:
+            continue
+        middle, worst = statistics.median(errors), max(errors)
+        text = f"* {kind}: median error {middle:.1%}, worst {worst:.1%}, {len(errors)} predictions"
+        if kind in WITH_GOALS:
+            good = middle <= MEDIAN and worst <= WORST
+            text += f" (goal: {MEDIAN:.0%} and {WORST:.0%}, {'reached' if good else 'missed'})"
+            reached = reached and good
+        lines.append(text)
+    return lines, reached
+
+
+def page(tested: Sequence[Tested], rounds: int) -> str:
+    """Write the page of results."""
+    said, _ = summary(tested)
+    told = (
+        f"`nox -s predictions`, {rounds} rounds, Python {platform.python_version()},"
+        f" {cores():.0f} cores. Factors are times as fast as\nbefore the change; the error is"
+        " predicted by measured, less one; the model's own error is that of the replay of\nthe"
+        " unchanged run."
+    )
+    parts = ("# Predictions put to the test", told, "\n".join(said))
+    return "\n\n".join((*parts, "\n".join((HEAD, *map(row, tested))))) + "\n"
 
 
 TESTS: dict[str, Callable[[int, Path], list[Tested]]] = {
     "processes": in_processes,
     "lock": without_lock,
     "workers": workers,
+    "start": start_methods,
+    "messages": messages,
+    "loops": loops,
     "bundled": bundled,
 }
 
@@ -195,25 +253,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", choices=TESTS, action="append")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     given = parser.parse_args()
-    print(
-        f"{'kind':<14}{'what':<34}{'foretold':>7}{'measured':>9}"
-        f"  {'interval':<14}{'error':>8}{'model':>9}"
-    )
+    print(HEAD, flush=True)
     tested: list[Tested] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in given.only or TESTS:
             tested += TESTS[name](given.rounds, Path(folder))
-    missed = False
-    for kind in dict.fromkeys(one.kind for one in tested):
-        errors = [abs(one.error) for one in tested if one.kind == kind]
-        middle, worst = statistics.median(errors), max(errors)
-        missed = missed or middle > MEDIAN or worst > WORST
-        print(
-            f"{kind}: median error {middle:.1%} (goal {MEDIAN:.0%}),"
-            f" worst {worst:.1%} (goal {WORST:.0%}), {len(errors)} predictions"
-        )
-    return int(missed)
+    said, reached = summary(tested)
+    print(*said, sep="\n")
+    if not given.only:
+        given.output.write_text(page(tested, given.rounds), encoding="utf-8")
+    return int(not reached)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import textwrap
 
 from concurtrace.model.report import Report, Severity
 
-from ._findings import predicted, prediction, stories, where
+from ._findings import numbered, predicted, prediction, stories, where
 from ._places import Places
 
 _COLUMNS = 100
@@ -34,10 +34,17 @@ def diagnosis(report: Report) -> list[str]:
             lines += _wrapped(f"the same story: {', '.join(one.also)}", "      ", "      ")
     if len(told) > _SHOWN:
         lines.append(f"  - and {len(told) - _SHOWN} more: see the HTML report")
+    for one in report.findings:
+        if one.severity is Severity.FAILED:
+            lines += _wrapped(f"FAILED {one.rule}: {places.sentence(one.summary)}", "  - ", "    ")
     if report.predictions:
         lines.append("  What if it were done otherwise, by replay of what was recorded:")
-    for each in report.predictions:
-        lines += _wrapped(places.sentence(predicted(each)), "  - ", "    ")
+    marks, provided = numbered(each.assumptions for each in report.predictions)
+    for each, mark in zip(report.predictions, marks, strict=True):
+        given = f", given {mark}" if mark else ""
+        lines += _wrapped(places.sentence(f"{predicted(each)}{given}"), "  - ", "    ")
+    if provided:
+        lines += _wrapped(places.sentence(f"given that {'; '.join(provided)}"), "    ", "    ")
     return lines
 
 

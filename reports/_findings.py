@@ -1,6 +1,6 @@
 """Findings as people read them: what to act on first, its parts beneath, the rest on request."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from concurtrace.model.report import Finding, Prediction, Report, Severity
@@ -93,6 +93,15 @@ def predicted(one: Prediction) -> str:
         f" ({significant(one.low)} to {significant(one.high)}; the model replays the measured run"
         f" {share_text(abs(one.model_error))} off)"
     )
+
+
+def numbered(assumptions: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Number what several predictions assume: the numbers of each, and the list of all."""
+    every: dict[str, int] = {}
+    marks = tuple(
+        ",".join(str(every.setdefault(one, len(every) + 1)) for one in each) for each in assumptions
+    )
+    return marks, tuple(f"({number}) {text}" for text, number in every.items())
 
 
 def times_text(factor: float) -> str:

@@ -4,6 +4,7 @@
 worker programs take a number of workers instead of a second variant.
 """
 
+import asyncio
 import hashlib
 import multiprocessing
 import queue
@@ -158,11 +159,53 @@ def workers(name: str, many: int) -> None:
     share(threading.Thread, serve, (() for _ in range(many)))
 
 
+def starts(method: str) -> None:
+    """Four processes with little to do, started in one of three ways."""
+    context: Any = multiprocessing.get_context(method)
+    share(context.Process, brief, ((part,) for part in range(4)))
+
+
+def crumb(number: int) -> int:
+    """Compute so little that handing it out costs more."""
+    return sum(range(number % 100))
+
+
+def pieces(each: int) -> None:
+    """Crumbs of work for two processes, so many in a message."""
+    with multiprocessing.Pool(2) as pool:
+        pool.map(crumb, range(6_000), chunksize=each)
+
+
+def crowd(kind: str) -> None:
+    """Twenty that mostly wait, as threads or as tasks."""
+
+    def in_thread() -> None:
+        for _ in range(TURNS):
+            time.sleep(0.005)
+            compute(0.1)
+
+    async def in_task() -> None:
+        for _ in range(TURNS):
+            await asyncio.sleep(0.005)
+            compute(0.1)
+
+    async def all_tasks() -> None:
+        await asyncio.gather(*(in_task() for _ in range(20)))
+
+    if kind == "async":
+        asyncio.run(all_tasks())
+    else:
+        share(threading.Thread, in_thread, (() for _ in range(20)))
+
+
 def main() -> None:
     """Do the work of one variant."""
     name, variant = sys.argv[1:3]
+    others = {"starts": starts, "pieces": lambda each: pieces(int(each)), "crowd": crowd}
     if name.startswith("workers"):
         workers(name, int(variant))
+    elif name in others:
+        others[name](variant)
     elif name in GUARDED:
         guarded(name, variant)
     else:

@@ -18,6 +18,8 @@ from concurtrace.model.trace import CoreSource, SpanFlag, Thread, Trace
 
 MOST_SPANS, MOST_STEPS = 300_000, 40_000
 """What is replayed: each of some twenty replays of more takes over a quarter of a second."""
+MOST_OTHERS = 64.0
+"""Threads of other programs: more leave a target next to nothing, and no replay is worth much."""
 _BRIEF_NS = 20_000
 """A call without the GIL that is shorter ends before a waiter has woken up: as if it kept it."""
 _WAKES = (State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT, State.IO_WAIT)
@@ -56,33 +58,39 @@ def program(trace: Trace, cores: float) -> Program | None:
     return made if made.steps <= MOST_STEPS else None
 
 
-def rules_of(trace: Trace, cores: float, switch_interval_ns: int) -> Rules:
-    """Say under which rules a trace was made: the load of other programs is taken from it."""
-    return Rules(cores, _others(trace, cores), trace.gil, switch_interval_ns)
+def rules_of(trace: Trace, cores: float, switch_interval_ns: int, taken: float | None) -> Rules:
+    """Say under which rules a trace was made; ``taken`` is how many cores other programs had.
+
+    Where that is not known, their load is taken from the waits for a core.
+    """
+    others = _others(trace, cores, taken)
+    return Rules(cores, others, trace.gil, switch_interval_ns)
 
 
-def _others(trace: Trace, cores: float) -> float:
-    """Fit how many threads of other programs wanted a core too, so that the CPU time comes out.
+def _others(trace: Trace, cores: float, taken: float | None) -> float:
+    """Fit how many threads of other programs wanted a core too, so that what they had comes out.
 
     With n threads of the target and k of others, fair cores give the target P * n / (n + k).
     """
-    if trace.core_source is CoreSource.NONE:
+    if taken is None and trace.core_source is CoreSource.NONE:
         return 0.0
     wants = trace.spans.in_state(*READY) & ~_without_gil(trace)
     wanting = Steps.during(trace, wants).time_at()
-    had = sum(one.ns(*WORKING) for one in trace.threads)
     many = np.arange(len(wanting))
+    had = sum(one.ns(*WORKING) for one in trace.threads)
 
-    def given(others: float) -> float:
+    def enough(others: float) -> bool:
         per = np.minimum(1.0, cores / np.maximum(many + others, 1e-9))
-        return float((wanting * many * per).sum())
+        if taken is not None:
+            return float((wanting * others * per).sum()) >= taken * trace.wall_ns
+        return float((wanting * many * per).sum()) <= had
 
-    low, high = 0.0, 64.0
-    if given(low) <= had:
+    low, high = 0.0, MOST_OTHERS
+    if enough(low):
         return low
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if given(middle) > had else (low, middle)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return low
 
 

@@ -22,7 +22,7 @@ from concurtrace.analysis.critical_path import (
 from concurtrace.analysis.loops import LoopFigures
 from concurtrace.analysis.places import Places
 from concurtrace.analysis.tasks import TaskFigures
-from concurtrace.analysis.unchanged import Replayed, replay_unchanged
+from concurtrace.analysis.unchanged import Replayed, folded_share, replay_unchanged
 from concurtrace.analysis.window import clip
 from concurtrace.model.recording import Recording
 from concurtrace.model.run import Environment, Execution, Pass, Strain, Target
@@ -133,7 +133,18 @@ class Case:
     @cached_property
     def replayed(self) -> Replayed | None:
         """The work, replayed as it was: what predictions start from."""
-        return replay_unchanged(self.trace, self.cores, self.switch_interval_ns)
+        return replay_unchanged(self.trace, self.cores, self.switch_interval_ns, self.taken_cores)
+
+    @cached_property
+    def folded_share(self) -> float:
+        """The share of the threads' time in spans that were too short to be kept singly."""
+        return folded_share(self.trace)
+
+    @property
+    def taken_cores(self) -> float | None:
+        """How many of its cores other programs had meanwhile; None if that is not known."""
+        load = self.recorded_by.competing_load if self.recorded_by else None
+        return None if load is None else load * self.cores
 
     @property
     def workers_wanted(self) -> int:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 
 from concurtrace.diagnosis.case import Case
+from concurtrace.model.recording import Loss
 from concurtrace.model.report import Finding, Severity
 from concurtrace.model.run import PassStatus
-from concurtrace.model.trace import Origin
+from concurtrace.model.trace import EndedBy, Origin, Process
 from concurtrace.units import share_text, time_text
 
 SECOND = 0.25
 """A second finding is told too if it costs a quarter of what the first does, or more."""
 BUSY = 0.2
 """Share of all cores' time taken by others from which times are said to be rough."""
+
+FOLDED = 0.1
+"""Share of the threads' time in spans too short to be kept from which single waits are doubtful."""
 
 _ABOUT_RECORDING = frozenset(
     ("lost-events", "high-overhead", "short-run", "unknown-time", "degraded-source")
@@ -22,11 +27,17 @@ _NO_CAUSE = _ABOUT_RECORDING | {"competing-load", "gil-holder-preempted"}
 
 
 def verdict(case: Case, findings: Sequence[Finding]) -> str:
-    """Sum findings up; "" where nothing was recorded that rules could judge."""
+    """Sum findings up, and say what they rest on."""
     if case.recording.trace is None or not len(case.whole.spans):
         warned = [one for one in findings if one.severity is Severity.WARNING]
-        return warned[0].summary if warned else ""
+        return warned[0].summary if warned else _nothing_recorded(case)
     return " ".join((*_claims(case, findings), *_doubts(case)))
+
+
+def _nothing_recorded(case: Case) -> str:
+    if any("states" in one.instruments for one in case.passes):
+        return "Nothing tells what held this run back: the recording of wait states is empty."
+    return "Nothing tells what held this run back: wait states were not recorded (--with states)."
 
 
 def _claims(case: Case, findings: Sequence[Finding]) -> list[str]:
@@ -73,9 +84,35 @@ def _doubts(case: Case) -> list[str]:
         doubts.append("the wait states are estimates by sampling")
     if recorded_by is not None and recorded_by.status is not PassStatus.OK:
         doubts.append("the run was cut short")
+    killed = [one for one in case.whole.processes if _was_killed(one)]
+    if killed:
+        doubts.append(_ended_early(killed))
+    if case.whole.losses:
+        doubts.append(f"{_lost(case.whole.losses)}, and all this rests on the rest")
+    if case.folded_share >= FOLDED:
+        share = share_text(case.folded_share)
+        doubts.append(f"{share} of the threads' time is known as sums only, without its order")
     if recorded_by is not None and (recorded_by.competing_load or 0.0) >= BUSY:
         taken = share_text(recorded_by.competing_load or 0.0)
         doubts.append(f"other programs took {taken} of all cores' time, so times are rough")
     if not doubts:
         return []
-    return [f"Mind that {' and '.join(doubts)}."]
+    *first, last = doubts
+    return [f"Mind that {'; '.join(first)}{'; and ' if first else ''}{last}."]
+
+
+def _was_killed(one: Process) -> bool:
+    """Tell whether a child was ended from outside; SIGTERM is how a pool ends its own."""
+    ended = one.ended_by is EndedBy.SIGNAL and one.signal != signal.SIGTERM
+    return ended and one.parent is not None
+
+
+def _ended_early(killed: Sequence[Process]) -> str:
+    first = f"{killed[0].name} was ended by signal {killed[0].signal}"
+    many = f"{len(killed)} processes were killed, such as {killed[0].name}"
+    return f"{first if len(killed) == 1 else many}, and what it would have done is in no figure"
+
+
+def _lost(losses: Sequence[Loss]) -> str:
+    first = f"{losses[0].what} was not recorded whole ({losses[0].reason})"
+    return first if len(losses) == 1 else f"{len(losses)} parts were not recorded, such as {first}"

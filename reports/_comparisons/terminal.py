@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurtrace.model.comparison import Checked, Comparison, Foretold, ModeResult, Scaling, Spent
 from concurtrace.units import share_text, significant
 
+from .._findings import numbered
 from .._scale import Scale
 from .._text import printable, shorten, without_home
 from ._words import COLUMN_WORDS, interval, ledger_rows
@@ -76,15 +77,17 @@ def _predictions(found: Sequence[Checked]) -> list[str]:
         return []
     head = (
         f"{'prediction by replay':<34}{'predicted':>10}  {'range':<15}{'measured':>9}{'error':>8}"
-        f"{'model':>8}"
+        f"{'model':>8}  given"
     )
+    marks, provided = numbered(one.assumptions for one in found)
     rows = [
         f"{shorten(f'{one.from_mode} to {one.to_mode}', 33):<34}{significant(one.predicted):>10}"
         f"  {f'{significant(one.low)} to {significant(one.high)}':<15}"
         f"{significant(one.measured.factor):>9}{_percent(one.error):>8}{_percent(one.model_error):>8}"
-        for one in found
+        f"  {mark}"
+        for one, mark in zip(found, marks, strict=True)
     ]
-    return [head, *rows]
+    return [head, *rows, *_wrapped(f"given that {'; '.join(provided)}", "  ")]
 
 
 def _percent(share: float) -> str:

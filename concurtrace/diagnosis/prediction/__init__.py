@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 from concurtrace.analysis.replay import Program, Rules, Step, Worker, replay
 from concurtrace.analysis.unchanged import Replayed as Replayed
 from concurtrace.model.report import Prediction
+from concurtrace.units import share_text
 
 WORST_ERROR = 0.25
 """A model that misses the run itself by more says nothing about another."""
 LOADED = 0.5
 """Threads of other programs, each wanting a core all the time: from here on they matter."""
+FOLDED = 0.1
+"""Share of the threads' time without its order from which a replay rests on a guess of it."""
 LEAST_ERROR = 0.03
 """Two runs of one program differ by a few percent on a quiet machine: no range is narrower."""
 
@@ -61,6 +64,9 @@ def predict(
         speeds.append(base.took_ns / took)
     if base.rules.others > LOADED:
         assumptions = (*assumptions, "other programs take as much of the cores as they did")
+    if base.folded >= FOLDED:
+        share = share_text(base.folded)
+        assumptions = (*assumptions, f"{share} of the time, known as sums only, passed evenly")
     spread = max(abs(base.error), LEAST_ERROR)
     return Prediction(
         what_if,

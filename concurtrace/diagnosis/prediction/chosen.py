@@ -9,7 +9,11 @@ from concurtrace.diagnosis.prediction.free_threaded import predict_free_threaded
 from concurtrace.diagnosis.prediction.locks import predict_outside, predict_without
 from concurtrace.diagnosis.prediction.one_loop import predict_one_loop
 from concurtrace.diagnosis.prediction.processes import predict_processes
-from concurtrace.diagnosis.prediction.start_method import predict_fork
+from concurtrace.diagnosis.prediction.start_method import (
+    predict_fork,
+    predict_forkserver,
+    predict_spawn,
+)
 from concurtrace.diagnosis.prediction.threads import predict_threads
 from concurtrace.diagnosis.prediction.workers import predict_workers
 from concurtrace.model.report import Prediction
@@ -20,6 +24,8 @@ _OF_A_RUN = (
     predict_one_loop,
     predict_free_threaded,
     predict_fork,
+    predict_forkserver,
+    predict_spawn,
 )
 
 
@@ -50,7 +56,7 @@ def prediction_for(case: Case, rule: str, answer: Answer) -> Prediction | None:
         case Cause.START:
             return predict_fork(case)
         case Cause.IPC:
-            share = answer.evidence.get("packing")
+            share = answer.evidence.get("packing", answer.evidence.get("share"))
             return predict_chunks(case, share) if isinstance(share, float) else None
         case _:
             return None

@@ -22,5 +22,8 @@ def is_loop(case: Case) -> bool:
 
 
 def _runs_tasks(function: Function) -> bool:
+    if function.name == "<module>":
+        # To import a loop is not to run one.
+        return False
     standard = standard_module(function.file)
     return standard == "asyncio/base_events" or _LOOPS.search(function.file) is not None

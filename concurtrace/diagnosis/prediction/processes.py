@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from concurtrace.analysis.once import once_ns
 from concurtrace.analysis.replay import START, Does, Program, Step, Worker
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
 from concurtrace.diagnosis.prediction.loops import is_loop
+from concurtrace.diagnosis.prediction.start_method import begun_otherwise
 from concurtrace.diagnosis.prediction.workers import divided
 from concurtrace.model.report import Prediction
-from concurtrace.model.trace import ObjectKind
+from concurtrace.model.trace import ObjectKind, Times
 
-START_NS = 5_000_000
-"""What its parent computes to fork a process, and that one to come up: 2 ms to 12 ms, measured."""
+FORK_NS = 2_000_000
+"""What its parent computes to fork a process."""
+CHILD_NS = 3_000_000
+"""What a forked process computes to come up and to end, beside its work."""
 MESSAGE_NS = 30_000
 """What pickling and a pipe cost each side for a small message."""
 LOCK_NS = 250
@@ -45,33 +49,48 @@ def predict_processes(case: Case) -> Prediction | None:
         dealt = split
         assumptions = (f"all of the work can be divided among {many}", *ASSUMPTIONS)
     taken = _acquisitions(case)
+    again = once_ns(case.trace, imports=dealt is base.program)
 
     def change(base: Replayed, scale: float) -> Changed:
-        return Changed(in_processes(dealt, scale, taken), base.rules)
+        return Changed(in_processes(dealt, scale, taken, again), base.rules)
 
     return predict(base, "processes", change, UNKNOWN, assumptions)
 
 
-def in_processes(program: Program, scale: float, acquisitions: int) -> Program:
-    """Give every worker but the first one's thread a process of its own."""
-    moved = [one for place, one in enumerate(program.workers) if place != program.last]
+def in_processes(program: Program, scale: float, acquisitions: int, once: Times) -> Program:
+    """Give every worker but the first one's thread a process of its own.
+
+    What threads did once for all of them (``once``, by rows of threads), each process does anew.
+    """
+    places = [place for place in range(len(program.workers)) if place != program.last]
+    moved = [program.workers[place] for place in places]
     work = sum(_python_ns(one) for one in moved)
     lock_share = acquisitions * LOCK_NS * scale / work if work else 0.0
+    mine = [_share(once, one, len(moved)) for one in moved]
+    again = {place: round(sum(mine) - own) for place, own in zip(places, mine, strict=True)}
     started = {edge for one in moved for edge in _start_edges(one)}
     workers = []
     for place, one in enumerate(program.workers):
         steps: list[Step] = []
         for step in one.steps:
             if step.does is Does.SIGNAL and step.edge in started:
-                steps.append(Step(Does.PYTHON, round(START_NS * scale)))
+                steps.append(Step(Does.PYTHON, round(FORK_NS * scale)))
             elif step.edge >= 0 and step.object != START:
                 steps.append(Step(Does.PYTHON, round(MESSAGE_NS * scale)))
             if step.does is Does.PYTHON and place != program.last:
                 step = step._replace(ns=round(step.ns * (1 + lock_share)))
             steps.append(step)
-        process = one.process if place == program.last else -1 - place
-        workers.append(Worker(one.row, process, tuple(steps)))
+        if place == program.last:
+            workers.append(Worker(one.row, one.process, tuple(steps)))
+            continue
+        more = round(CHILD_NS * scale) + again[place]
+        workers.append(Worker(one.row, -1 - place, begun_otherwise(tuple(steps), 0, more)))
     return replace(program, workers=tuple(workers))
+
+
+def _share(once: Times, worker: Worker, many: int) -> float:
+    """Return what of a worker's work is done once; of a share of a thread's, as much of that."""
+    return float(once[worker.row]) if worker.row >= 0 else float(once.sum()) / many
 
 
 def _start_edges(worker: Worker) -> list[int]:

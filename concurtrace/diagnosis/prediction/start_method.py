@@ -1,44 +1,150 @@
-"""Processes that are forked instead of started as new interpreters."""
+"""Processes that are started in another way: forked, by a fork server, or as new interpreters."""
 
 from __future__ import annotations
 
-from concurtrace.analysis.replay import Does, Step, Worker
+from collections.abc import Mapping
+
+import numpy as np
+
+from concurtrace.analysis.concurrency import WORKING
+from concurtrace.analysis.crew import within
+from concurtrace.analysis.replay import START, Does, Step, Worker
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict, with_steps
+from concurtrace.model.recording import Function
 from concurtrace.model.report import Prediction
+from concurtrace.model.trace import Process, Trace
+from concurtrace.recording.reasons import standard_module
 
-FRESH_NS = 200_000_000
-"""CPU time of a new interpreter until it comes to its work: 100 ms to 300 ms, measured."""
-SAVED = Guess(1.0, 0.5, 1.4)
-ASSUMPTIONS = (
-    "no thread runs when processes are forked",
-    "modules are imported before the first fork",
-)
+COMES_UP_NS: Mapping[str, int] = {
+    "fork": 3_000_000,
+    "forkserver": 15_000_000,
+    "spawn": 60_000_000,
+}
+"""CPU time of a process until it comes to its work, measured with small programs."""
+SERVER_NS = 60_000_000
+"""What a fork server takes to come up itself, once, while its parent waits for it."""
+UNKNOWN = Guess(1.0, 3.0, 0.5)
+"""By how much these may differ: with what is imported, and with the memory that is copied."""
+ASSUMPTIONS: Mapping[str, tuple[str, ...]] = {
+    "fork": (
+        "no thread runs when processes are forked",
+        "modules are imported before the first fork",
+    ),
+    "forkserver": ("what processes are given can be pickled", "their modules import quickly"),
+    "spawn": ("what processes are given can be pickled", "their modules import quickly"),
+}
 
 
 def predict_fork(case: Case) -> Prediction | None:
-    """Predict spawned processes as forked ones; None where none was spawned."""
-    main = {one.first for one in case.trace.processes if one.started_by == "spawn"}
-    if not main:
-        return None
+    """Predict spawned processes, or those of a fork server, as forked ones."""
+    return _predict(case, "fork")
 
-    def change(base: Replayed, saved: float) -> Changed:
+
+def predict_forkserver(case: Case) -> Prediction | None:
+    """Predict processes of multiprocessing as those of a fork server."""
+    return _predict(case, "forkserver")
+
+
+def predict_spawn(case: Case) -> Prediction | None:
+    """Predict processes of multiprocessing as new interpreters."""
+    return _predict(case, "spawn")
+
+
+def _predict(case: Case, method: str) -> Prediction | None:
+    """Predict another start method; None without children of multiprocessing, or if it is theirs.
+
+    What they computed until they came to their work is taken off.
+    """
+    children = _children(case.trace)
+    theirs = {one.started_by for one in children}
+    if case.replayed is None or len(theirs) != 1 or method in theirs:
+        return None
+    new = {one.first for one in children}
+    before = {one.first: before_work_ns(case.trace, one) for one in children}
+    before |= _servers(case.trace, children)
+    first = min(new, key=lambda row: case.trace.threads[row].start_ns)
+
+    def change(base: Replayed, scale: float) -> Changed:
         def steps(worker: Worker) -> tuple[Step, ...]:
-            return _sooner(worker.steps, saved) if worker.row in main else worker.steps
+            if worker.row not in before:
+                return worker.steps
+            more = COMES_UP_NS[method] if worker.row in new else 0
+            if worker.row == first and method == "forkserver":
+                more += SERVER_NS
+            return begun_otherwise(worker.steps, before[worker.row], round(more * scale))
 
         return Changed(with_steps(base.program, steps), base.rules)
 
-    return predict(case.replayed, "fork", change, SAVED, ASSUMPTIONS)
+    return predict(case.replayed, method, change, UNKNOWN, ASSUMPTIONS[method])
 
 
-def _sooner(steps: tuple[Step, ...], saved: float) -> tuple[Step, ...]:
-    """Take off what the interpreter did before its work."""
-    left = round(FRESH_NS * saved)
-    made = []
-    for step in steps:
-        if step.does in (Does.PYTHON, Does.NATIVE) and left > 0:
-            taken = min(left, step.ns)
-            left -= taken
+def _children(trace: Trace) -> tuple[Process, ...]:
+    """List the processes that multiprocessing started and that came to their work."""
+    if not within(trace.stacks, _is_bootstrap).any():
+        # What a program forks by itself can't be started in another way.
+        return ()
+    return tuple(
+        one
+        for one in trace.processes
+        if one.parent is not None
+        and one.started_by in COMES_UP_NS
+        and one.work_ns is not None
+        and one.first < one.last
+        and not _is_server(trace, one)
+    )
+
+
+def _is_bootstrap(function: Function) -> bool:
+    in_module = standard_module(function.file) == "multiprocessing/process"
+    return in_module and function.name == "BaseProcess._bootstrap"
+
+
+def _is_server(trace: Trace, process: Process) -> bool:
+    """Tell a fork server: others that it forked have it as their parent."""
+    return process.started_by == "forkserver" and any(
+        one.parent is not None and trace.processes[one.parent] is process
+        for one in trace.processes
+        if one.started_by == "forkserver"
+    )
+
+
+def _servers(trace: Trace, children: tuple[Process, ...]) -> dict[int, int]:
+    """Find the fork servers: rows of their threads, and what each computed before its first child.
+
+    Without one, nobody waits for it to come up.
+    """
+    found: dict[int, int] = {}
+    for one in children:
+        if one.started_by == "forkserver" and one.parent is not None:
+            server = trace.processes[one.parent].first
+            worked = _worked_ns(trace, server, one.start_ns)
+            found[server] = min(worked, found.get(server, worked))
+    return found
+
+
+def before_work_ns(trace: Trace, process: Process) -> int:
+    """Return what the first thread of a process computed before it came to its work."""
+    return _worked_ns(trace, process.first, process.work_ns or 0)
+
+
+def _worked_ns(trace: Trace, thread: int, until_ns: int) -> int:
+    spans = trace.spans_of(trace.threads[thread])
+    ns = np.minimum(spans.end_ns, until_ns) - spans.start_ns
+    return int(np.maximum(ns, 0)[spans.in_state(*WORKING)].sum())
+
+
+def begun_otherwise(steps: tuple[Step, ...], less_ns: int, more_ns: int) -> tuple[Step, ...]:
+    """Take off what was computed first, and put other work in its place."""
+    started = [n for n, one in enumerate(steps) if one.does is Does.WAIT and one.object == START]
+    place = started[0] + 1 if started else 0
+    made = list(steps[:place])
+    if more_ns > 0:
+        made.append(Step(Does.PYTHON, more_ns))
+    for step in steps[place:]:
+        if step.does in (Does.PYTHON, Does.NATIVE) and less_ns > 0:
+            taken = min(less_ns, step.ns)
+            less_ns -= taken
             step = step._replace(ns=step.ns - taken)
         made.append(step)
     return tuple(made)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from concurtrace.analysis.once import once_ns
 from concurtrace.analysis.replay import HANDOVER_NS, START, Does, Program, Step
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
 from concurtrace.diagnosis.prediction.loops import is_loop
+from concurtrace.diagnosis.prediction.start_method import before_work_ns, begun_otherwise
 from concurtrace.diagnosis.prediction.workers import divided
 from concurtrace.model.report import Prediction
+from concurtrace.model.trace import Trace
 
 UNEVEN = Guess(1.0, 1.2, 0.9)
 """By how much the work may cost more or less in threads: switches on the one hand, nothing to
@@ -24,7 +28,14 @@ def predict_threads(case: Case) -> Prediction | None:
     if base is None or not case.trace.gil:
         return None
     if len({one.process for one in case.workers}) > 1:
-        return predict(base, "threads", _merged, UNEVEN, ("what processes do can share memory",))
+        less = _less_in_threads(case.trace)
+        return predict(
+            base,
+            "threads",
+            lambda base, dearer: _merged(base, dearer, less),
+            UNEVEN,
+            ("what processes do can share memory",),
+        )
     if len(base.program.workers) != 1:
         return None
     if is_loop(case):
@@ -43,10 +54,29 @@ def predict_threads(case: Case) -> Prediction | None:
     )
 
 
-def _merged(base: Replayed, dearer: float) -> Changed:
+def _less_in_threads(trace: Trace) -> Mapping[int, int]:
+    """Return by rows of threads what children computed that threads need not.
+
+    To come up, and what a process does once: of the latter each keeps its share of one.
+    """
+    children = [one for one in trace.processes if one.parent is not None and one.first < one.last]
+    once = once_ns(trace, imports=True)
+    return {
+        one.first: before_work_ns(trace, one)
+        + round(int(once[one.first]) * (1 - 1 / len(children)))
+        for one in children
+    }
+
+
+def _merged(base: Replayed, dearer: float, less_ns: Mapping[int, int]) -> Changed:
     home = base.program.workers[base.program.last].process
     workers = tuple(
-        replace(one, process=home, steps=_at_once(one.steps)) for one in base.program.workers
+        replace(
+            one,
+            process=home,
+            steps=begun_otherwise(_at_once(one.steps), less_ns.get(one.row, 0), 0),
+        )
+        for one in base.program.workers
     )
     return Changed(_dearer(replace(base.program, workers=workers), dearer), base.rules)
 

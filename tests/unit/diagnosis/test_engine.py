@@ -1,6 +1,7 @@
 """The engine: crashes stay inside their rule, one cause is one story, the costliest comes first."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,9 @@ from concurtrace.diagnosis import Answer, Cause, Part, Rule, engine
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.engine import diagnose, judge
 from concurtrace.model.report import Finding, Severity
+from concurtrace.model.run import Pass, PassStatus
+from concurtrace.model.states import State
+from concurtrace.model.trace import EndedBy, StateTotal
 from tests.builders_trace import MS, trace
 from tests.unit.diagnosis.cases import case, taking_turns
 
@@ -119,7 +123,23 @@ def test_the_verdict_is_the_first_warning_and_what_to_try() -> None:
 def test_nothing_found_is_said_and_nothing_recorded_is_not_judged() -> None:
     assert judge(CASE).verdict.startswith("Nothing was found that holds this run back.")
     empty = judge(case(None))
-    assert (empty.verdict, empty.critical_path) == ("", None)
+    assert "the recording of wait states is empty" in empty.verdict
+    assert empty.critical_path is None
+    baseline = Pass("baseline", ("baseline",), PassStatus.OK)
+    assert "not recorded (--with states)" in judge(case(None, baseline)).verdict
+
+
+def test_a_killed_child_and_spans_without_order_are_told_with_the_verdict() -> None:
+    made = taking_turns().process("worker", parent=0).thread("worker").running(100)
+    built = made.build()
+    parent, child = built.processes
+    child = replace(child, ended_by=EndedBy.SIGNAL, signal=9, exit_code=None)
+    said = judge(case(replace(built, processes=(parent, child)))).verdict
+    assert "worker was ended by signal 9, and what it would have done is in no figure." in said
+    first, *rest = built.threads
+    total = {State.RUNNING: StateTotal(250 * MS, 9, folded_ns=200 * MS, folded_count=8)}
+    folded = replace(built, threads=(replace(first, totals=total), *rest))
+    assert "of the threads' time is known as sums only" in judge(case(folded)).verdict
 
 
 def test_a_prediction_that_crashes_is_told_and_the_report_goes_on(

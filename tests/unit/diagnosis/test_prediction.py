@@ -1,7 +1,10 @@
 """Predictions of traces whose changed length anyone can work out by hand."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from concurtrace.diagnosis.case import Case
@@ -12,14 +15,20 @@ from concurtrace.diagnosis.prediction.free_threaded import SLOWER, predict_free_
 from concurtrace.diagnosis.prediction.locks import predict_outside, predict_without
 from concurtrace.diagnosis.prediction.one_loop import predict_one_loop
 from concurtrace.diagnosis.prediction.processes import predict_processes
-from concurtrace.diagnosis.prediction.start_method import predict_fork
+from concurtrace.diagnosis.prediction.start_method import (
+    COMES_UP_NS,
+    SERVER_NS,
+    predict_fork,
+    predict_forkserver,
+    predict_spawn,
+)
 from concurtrace.diagnosis.prediction.threads import predict_threads
 from concurtrace.diagnosis.prediction.workers import predict_workers
 from concurtrace.model.report import Prediction
-from concurtrace.model.states import Reason
-from concurtrace.model.trace import ObjectKind, Origin
-from tests.builders_trace import TraceBuilder, trace
-from tests.unit.diagnosis.cases import case, taking_turns
+from concurtrace.model.states import Reason, State
+from concurtrace.model.trace import ObjectKind, Origin, Samples, Trace
+from tests.builders_trace import MS, TraceBuilder, trace
+from tests.unit.diagnosis.cases import case, light, taking_turns
 
 
 def speedup(found: Prediction | None, within: float = 0.03) -> object:
@@ -117,18 +126,74 @@ def test_fewer_workers_do_the_work_of_those_that_are_gone() -> None:
     assert speedup(predict_workers(given, given.crews[0].rows, 2)) == 0.5
 
 
-def spawned(method: str) -> Case:
+def started(method: str, before: int, at: str = "process.py:314 in BaseProcess._bootstrap") -> Case:
+    """A process that computes for 400 ms, some of them before it comes to its work."""
     made = trace().process("Main", started_by="main").thread("MainThread")
-    made.waits_child(400).running(0.1)
-    return case(
-        made.process("Worker", parent=0, started_by=method).thread("MainThread").running(400)
+    made.span(State.CHILD_WAIT, 400, by="worker").running(0.1)
+    made.process("Worker", parent=0, started_by=method).thread("worker").running(before)
+    built = made.running(400 - before, at=f"/usr/lib/python3.11/multiprocessing/{at}").build()
+    parent, child = built.processes
+    child = replace(child, work_ns=built.start_ns + before * MS)
+    return case(replace(built, processes=(parent, child)))
+
+
+@pytest.mark.parametrize(
+    ("method", "before", "change", "after"),
+    [
+        ("spawn", 100, predict_fork, 300 + COMES_UP_NS["fork"] / MS),
+        ("spawn", 100, predict_forkserver, 300 + (COMES_UP_NS["forkserver"] + SERVER_NS) / MS),
+        ("forkserver", 30, predict_fork, 370 + COMES_UP_NS["fork"] / MS),
+        ("fork", 0, predict_spawn, 400 + COMES_UP_NS["spawn"] / MS),
+    ],
+)
+def test_another_start_method_takes_its_own_time_before_the_work(
+    method: str, before: int, change: Callable[[Case], Prediction | None], after: float
+) -> None:
+    assert speedup(change(started(method, before)), 0.005) == 400.1 / (after + 0.1)
+
+
+def test_a_start_method_is_no_change_of_itself_or_of_what_was_not_started_by_it() -> None:
+    assert predict_fork(started("fork", 0)) is None
+    assert predict_spawn(started("fork", 0, "popen_fork.py:71 in Popen._launch")) is None
+    assert predict_spawn(started("subprocess", 0)) is None
+
+
+def test_to_import_a_loop_is_not_to_run_one() -> None:
+    where = "/usr/lib/python3.11/asyncio/base_events.py:1 in <module>"
+    made = trace().thread("main").io(1, at=where).io(4000).running(1)
+    assert speedup(predict_threads(case(made))) == 8
+
+
+def patterns(at: str) -> Trace:
+    """Two threads that compute 500 ms, of which the first does 100 ms at a place."""
+    made = turns().whole
+    row = next(row for row, one in enumerate(made.threads) if one.name == "a")
+    tid, many = made.threads[row].tid, 50
+    built = trace().thread("main").running(1, at=at).build()
+    samples = Samples(
+        np.linspace(made.start_ns + 1, made.start_ns + 490 * MS, many).astype(np.int64),
+        np.full(many, tid, np.uint32),
+        np.full(many, State.RUNNING.code, np.uint8),
+        np.zeros(many, np.int16),
+        np.array([len(built.stacks.parent) - 1] * 20 + [0] * 30, np.uint32),
+        np.full(many, 10 * MS, np.int64),
     )
+    return replace(made, samples=samples, stacks=built.stacks)
 
 
-def test_forking_saves_what_an_interpreter_does_before_its_work() -> None:
-    built = spawned("spawn").whole
-    assert predict_fork(case(built)) is not None
-    assert predict_fork(spawned("fork")) is None
+def test_what_a_process_does_once_each_of_several_does_anew() -> None:
+    compiling = case(patterns("/usr/lib/python3.11/re/_compiler.py:740 in compile"))
+    # 250 ms each; b, that shared what a had made in 100 ms, makes it again.
+    assert speedup(predict_processes(compiling)) == 500 / (350 + 3)
+    computing = case(patterns("app.py:740 in compile"))
+    assert speedup(predict_processes(computing)) == 2
+
+
+def test_cores_that_others_had_are_shared_with_them() -> None:
+    made = turns().whole
+    busy = case(made, light(competing_load=0.25))
+    # Half a core of two: what two processes get is 2 / 2.5 of a core each.
+    assert speedup(predict_processes(busy), 0.05) == 2 * 2 / 2.5
 
 
 def test_larger_messages_save_most_of_what_each_costs() -> None:

@@ -60,6 +60,7 @@ def test_the_terminal_tells_the_verdict_before_any_figure() -> None:
     assert "at crawl.py:8 in parse" in text
     assert "the same story: idle-cores" in text
     assert "One core was idle" not in text
+    assert "FAILED" in text
 
 
 def test_the_page_tells_findings_with_proof_parts_and_the_rest() -> None:
@@ -73,7 +74,9 @@ def test_the_run_in_other_models_is_told_with_its_range() -> None:
     foretold = Prediction("async", 1.25, 1.1, 1.4, ("all can be awaited",), -0.02)
     given = told(predictions=(foretold,))
     said = "async: 1.25 times as fast (1.10 to 1.40; the model replays the measured run 2.0 % off)"
-    assert said in " ".join(render("terminal", given).split())
+    terminal = " ".join(render("terminal", given).split())
+    assert f"{said}, given 1" in terminal
+    assert "given that (1) all can be awaited" in terminal
     assert f"{said}, if all can be awaited" in render("html", given)
     assert json.loads(render("json", given))["predictions"][0]["what_if"] == "async"
 
