@@ -189,6 +189,15 @@ def queue_share(trace: Trace, waits: Rows, at_least: int) -> float:
     return float(times[at_least:].sum()) / busy if busy else 0.0
 
 
+def waited_share(trace: Trace, waits: Rows) -> float:
+    """Return the share of the time from the first wait to the last in which somebody waited."""
+    if not len(waits):
+        return 0.0
+    whole = int(trace.spans.end_ns[waits].max() - trace.spans.start_ns[waits].min())
+    times: Times = Steps.during(trace, waits).time_at()
+    return int(times[1:].sum()) / whole if whole else 0.0
+
+
 def overlap_ns(trace: Trace, spans: NDArray[np.bool_], others: NDArray[np.bool_]) -> int:
     """Measure how much of some spans' time at least one of the others' lay beside."""
     start, end = trace.spans.start_ns[spans], trace.spans.end_ns[spans]

@@ -14,7 +14,12 @@ from concurtrace.model.states import State
 LEAST_SHARE = 0.02
 """Share of the run that waits for a lock add up to from which it is looked at."""
 GIL_SHARE = 0.5
-"""Share of the holders' time spent waiting for the GIL from which the GIL is the cause."""
+"""Share of the holders' time with the GIL, or waiting for it, from which it is the cause: where
+threads wait for the GIL anyway, they would without the lock too."""
+
+
+IN_PYTHON = (State.RUNNING, State.GIL_WAIT, State.RUNNABLE)
+"""What a holder does that needs the GIL; who lost its core kept the GIL meanwhile."""
 
 
 def looked_at(case: Case) -> Iterator[ContendedLock]:
@@ -43,6 +48,6 @@ def gain_ns(case: Case, lock: ContendedLock) -> int:
 
 
 def explained_by(lock: ContendedLock) -> frozenset[Cause]:
-    """Say whether holders were kept by the GIL, which then is the cause."""
-    waits_gil = lock.holder_share(State.GIL_WAIT)
-    return frozenset({Cause.GIL}) if waits_gil >= GIL_SHARE else frozenset()
+    """Say whether holders had the GIL or were kept by it; if it is contended, it is the cause."""
+    in_python = lock.holder_share(*IN_PYTHON)
+    return frozenset({Cause.GIL}) if in_python >= GIL_SHARE else frozenset()

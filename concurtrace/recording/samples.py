@@ -104,8 +104,8 @@ def _sampling(head: Any) -> Sampling:
     )
 
 
-_FEW = 20
-"""Of so many samples one may be lost without a word."""
+_FEW = 3
+"""Samples that a short run may lose: less than what one sample more or less says of any share."""
 
 
 def _losses(head: Any) -> Iterator[Loss]:
@@ -117,14 +117,13 @@ def _losses(head: Any) -> Iterator[Loss]:
     elif int(head["images_blind"]):
         what = f"Python stacks of running threads of {int(head['images_blind'])} processes"
         yield Loss(what, "the layout of their Python is not known")
-    # A few always are, and change no share that a report shows.
-    few = int(head["samples"]) // _FEW
-    if int(head["samples_torn"]) > few:
-        what = f"{int(head['samples_torn'])} samples of running threads"
-        yield Loss(what, "the thread ran on while its stack was read")
-    if int(head["samples_failed"]) > few:
-        what = f"{int(head['samples_failed'])} samples of running threads"
-        yield Loss(what, "the process was gone")
+    for lost, why in (
+        (int(head["samples_torn"]), "the thread ran on while its stack was read"),
+        (int(head["samples_failed"]), "the process was gone"),
+    ):
+        # A few always are, and change no share that a report shows.
+        if lost > max(_FEW, int(head["samples"]) // 100):
+            yield Loss(f"{lost} samples of running threads", why)
     if int(head["samples_dropped"]):
         what = f"{int(head['samples_dropped'])} samples of running threads"
         yield Loss(what, "the size limit was reached")

@@ -1,5 +1,4 @@
-"""Recording tasks keeps what it looks at alive, and nothing else: under Python's checking allocator,
-which overwrites whatever is freed."""
+"""What is recorded is alive: held against Python's allocator that overwrites what is freed."""
 
 from pathlib import Path
 

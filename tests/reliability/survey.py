@@ -24,18 +24,12 @@ from concurtrace import discovery
 from concurtrace.discovery import Kind
 from concurtrace.launch.plan import load_workload
 from concurtrace.workload import Workload
+from tests.rule_corpus.run import FIRST, OF_THE_MACHINE, stories
 
 LONG_LIFE_NS = 100_000_000
 MOST_UNKNOWN = 0.02
-FIRST = 2
 # About the recording or the machine, not about the program.
-_NOT_THE_PROGRAMS = {
-    "competing-load",
-    "high-overhead",
-    "degraded-source",
-    "unknown-time",
-    "short-run",
-}
+_NOT_THE_PROGRAMS = {*OF_THE_MACHINE, "unknown-time", "short-run"}
 
 
 @dataclass(frozen=True)
@@ -89,11 +83,11 @@ def _complaints(report: dict[str, Any], expected: tuple[str, ...]) -> Iterator[s
     unknown = _unknown(report)
     if unknown >= MOST_UNKNOWN:
         yield f"UNKNOWN {unknown:.1%}"
-    found = [one for one in report["findings"] if one["rule"] not in _NOT_THE_PROGRAMS]
-    first = [one["rule"] for one in found[:FIRST] if one["severity"] in ("warning", "info")]
+    told = [one for one in stories(report["findings"]) if not one & _NOT_THE_PROGRAMS]
+    first = set().union(*told[:FIRST])
     for rule in expected:
         if rule not in first:
-            yield f"{rule} is not among {', '.join(first) or 'nothing'}"
+            yield f"{rule} is not among {', '.join(sorted(first)) or 'nothing'}"
     if not expected:
         for rule in _warnings(report):
             if rule not in _NOT_THE_PROGRAMS:
@@ -131,7 +125,9 @@ def survey(name: str, mode: str, arguments: list[str], expected: tuple[str, ...]
 def main() -> int:
     """Survey; return how many runs were not as promised."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--with", dest="instruments", default="baseline,states,tasks,cores")
+    parser.add_argument(
+        "--with", dest="instruments", default="baseline,functions,states,tasks,cores"
+    )
     parser.add_argument("--preset", default="default")
     parser.add_argument("--modes", default="")
     parser.add_argument("workloads", nargs="*")

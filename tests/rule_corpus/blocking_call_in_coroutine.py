@@ -17,13 +17,13 @@ async def tick() -> None:
 
 
 async def blocking() -> None:
-    for _ in range(15):
+    for _ in range(30):
         query()
         await asyncio.sleep(0.01)
 
 
 async def in_threads() -> None:
-    for _ in range(15):
+    for _ in range(30):
         await asyncio.gather(*(asyncio.to_thread(query) for _ in range(4)))
         await asyncio.sleep(0.01)
 

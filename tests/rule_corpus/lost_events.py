@@ -1,31 +1,28 @@
-"""A child that is killed, and one that ends by itself."""
+"""Waits in more functions than the room that was given can name, and in one."""
 
-import os
-import signal
 import sys
 import time
-from multiprocessing import Process
+from collections.abc import Callable
+
+MAX_TRACE_SIZE = "1M"
 
 
-def live(*, killed: bool) -> None:
-    sum(range(3_000_000))
-    if killed:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def start(*, killed: bool) -> None:
-    child = Process(target=live, kwargs={"killed": killed})
-    child.start()
-    child.join()
-    time.sleep(0.5)
+def made(number: int) -> Callable[[], None]:
+    names = {"sleep": time.sleep}
+    # Each a function of its own: only a compiler makes so many.
+    exec(f"def wait_{number}():\n    sleep(0.00001)", names)  # noqa: S102
+    return names[f"wait_{number}"]  # type: ignore[return-value]
 
 
 def trigger() -> None:
-    start(killed=True)
+    for number in range(15_000):
+        made(number)()
 
 
 def healthy() -> None:
-    start(killed=False)
+    one = made(0)
+    for _ in range(15_000):
+        one()
 
 
 if __name__ == "__main__":

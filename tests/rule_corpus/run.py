@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 FIRST = 2
 """A trigger must be found among so many stories."""
 _NOT_PROGRAMS = ("__init__.py", "run.py")
-_OF_THE_MACHINE = ("competing-load", "degraded-source", "lost-events", "high-overhead")
+OF_THE_MACHINE = ("competing-load", "degraded-source", "lost-events", "high-overhead")
 """Rules that may speak of the machine beside any program: they take no place from a trigger."""
 
 
@@ -33,7 +33,7 @@ def programs() -> dict[str, Path]:
 
 
 def options(path: Path) -> dict[str, Any]:
-    """Read what a program wants: ``WITH`` (instruments) and ``TIME_LIMIT_S``."""
+    """Read what a program wants: ``WITH`` (instruments), ``TIME_LIMIT_S``, ``MAX_TRACE_SIZE``."""
     found = {}
     for one in ast.parse(path.read_text("utf-8")).body:
         if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant):
@@ -46,6 +46,8 @@ def findings(path: Path, variant: str, folder: Path) -> list[dict[str, Any]]:
     given = options(path)
     command = [sys.executable, "-m", "concurtrace"]
     limit = ["--time-limit", str(given["TIME_LIMIT_S"])] if "TIME_LIMIT_S" in given else []
+    if "MAX_TRACE_SIZE" in given:
+        limit += ["--max-trace-size", given["MAX_TRACE_SIZE"]]
     instruments = given.get("WITH", "states")
     run = [*command, "run", "--with", instruments, *limit, str(path), variant]
     subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
@@ -71,7 +73,7 @@ def judge(rule: str, variant: str, found: list[dict[str, Any]]) -> str:
     warned = [one["rule"] for one in found if one["severity"] == "warning"]
     if variant == "healthy":
         return f"warned of {', '.join(warned)}" if warned else ""
-    told = [one for one in stories(found) if rule in one or not one & set(_OF_THE_MACHINE)]
+    told = [one for one in stories(found) if rule in one or not one & set(OF_THE_MACHINE)]
     place = next((n for n, one in enumerate(told, 1) if rule in one), None)
     if place is None:
         return f"not found; told: {[sorted(one) for one in told]}"

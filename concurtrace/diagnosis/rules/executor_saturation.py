@@ -61,8 +61,14 @@ def check(case: Case) -> Iterable[Answer]:
         {"calls": len(begun), "threads": threads, "wanted": wanted, "queued_share": share},
         gain_ns=min(gain_ns, case.wall_ns),
         cause=Cause.POOL,
-        thing="an executor",
+        thing=_executor(case, np.unique(jobs.tid[begun]).tolist()),
     )
+
+
+def _executor(case: Case, tids: list[int]) -> str:
+    """Name an executor as the crew of its threads is named, so that one pool is one story."""
+    named = (one.name for one in case.crews if {thread.tid for thread in one.threads} & set(tids))
+    return next(named, "an executor")
 
 
 RULE = Rule(

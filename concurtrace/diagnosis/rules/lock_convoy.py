@@ -6,7 +6,7 @@ pace: work flows at one hold after the other, whatever the number of threads.
 
 from collections.abc import Iterable
 
-from concurtrace.analysis.contention import queue_share
+from concurtrace.analysis.contention import queue_share, waited_share
 from concurtrace.diagnosis import Answer, Cause, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.locks import explained_by, gain_ns, looked_at
@@ -14,8 +14,8 @@ from concurtrace.model.report import Severity
 from concurtrace.units import share_text, time_text
 
 BUSY = 0.9
-"""Share of the time from the first wait to the last in which the lock is held (arrival rate times
-hold time): from 0.9 on the queue before a server grows without bound."""
+"""Share of the time from the first wait to the last in which the lock is held or being handed over
+to who waits for it: from 0.9 on the queue before a server grows without bound."""
 QUEUED = 0.5
 """Share of the time with waiters in which there are two or more: a queue, not a meeting."""
 CONFLICTS = 0.1
@@ -29,7 +29,9 @@ def check(case: Case) -> Iterable[Answer]:
     for lock in looked_at(case):
         first, last = case.window(case.mask(lock.waits)) or (0, 1)
         # From the first wait to the last: before and after, nobody competed for it.
-        busy = min(1.0, lock.hold_ns / len(lock.objects) / max(last - first, 1))
+        held = lock.hold_ns / len(lock.objects) / max(last - first, 1)
+        waited = waited_share(case.trace, lock.waits)
+        busy = min(1.0, max(held, waited))
         queued = queue_share(case.trace, lock.waits, 2)
         conflicts = lock.contended / max(lock.acquisitions, lock.contended, 1)
         if busy < BUSY or queued < QUEUED or conflicts < CONFLICTS:
@@ -39,7 +41,7 @@ def check(case: Case) -> Iterable[Answer]:
         mean = lock.hold_ns / max(lock.acquisitions, 1)
         yield Answer(
             Severity.WARNING,
-            f"Threads queued for {lock.name}: it was held {share_text(busy)} of the time"
+            f"Threads queued for {lock.name}: it was taken {share_text(busy)} of the time"
             f" and {share_text(conflicts)} of its {lock.acquisitions} acquisitions had to wait.",
             f"A hold took {time_text(mean)}, so no more than one piece of work in that time gets"
             " done, however many threads there are.",

@@ -5,7 +5,7 @@ Killed processes, a full disk or a spent budget leave holes. What is missing is 
 
 from collections.abc import Iterable
 
-from concurtrace.diagnosis import Answer, Cause, Part, Rule, fine, plural
+from concurtrace.diagnosis import Answer, Cause, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
 
@@ -19,7 +19,7 @@ def check(case: Case) -> Iterable[Answer]:
     named = "; ".join(f"{one.what}: {one.reason}" for one in losses[:3])
     yield Answer(
         Severity.INFO,
-        f"{plural(len(losses), 'part')} of the recording were lost: {named}.",
+        f"Parts of the recording were lost: {named}.",
         "What these rules say rests on the rest.",
         "Let processes end by themselves; give more room with --max-trace-size.",
         evidence={"losses": len(losses)},

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.analysis.loop_replay import Change
+from concurtrace.analysis.overlap import shared_ns
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.loops import foretell
 from concurtrace.model.report import Severity
-from concurtrace.model.tasks import Await, StepFlag
+from concurtrace.model.tasks import Await, StepFlag, TaskState
 from concurtrace.units import count_text, share_text, time_text
 
 FEWEST = 3
@@ -97,7 +98,7 @@ def _series(case: Case) -> list[_Series]:
         ns = int(steps.await_ns[own].sum())
         if len(own) < FEWEST or ns < LEAST_NS * len(own) or ns < SHARE.info * case.wall_ns:
             continue
-        if _beside(case, task, rows, own) < OTHERS:
+        if max(_beside(case, task, rows, own), _under_way(case, task, own)) < OTHERS:
             longest = int(steps.await_ns[own].max())
             found.append(_Series(task, place, own, ns, longest, _anew(case, own)))
     return sorted(found, key=lambda one: -one.ns)
@@ -125,6 +126,27 @@ def _beside(case: Case, task: int, rows: NDArray[np.intp], own: NDArray[np.intp]
         shared = np.minimum(ends[others], end) - np.maximum(begins, start)
         covered += min(int(np.max(shared, initial=0)), end - start)
     return covered / max(int(steps.await_ns[own].sum()), 1)
+
+
+def _under_way(case: Case, task: int, own: NDArray[np.intp]) -> float:
+    """Return the share of some waits in which several of the tasks or jobs waited for went on.
+
+    Who starts many and then awaits one after the other loses nothing by it.
+    """
+    steps, tasks, jobs = case.loops.tasks.steps, case.loops.tasks.tasks, case.loops.tasks.jobs
+    until = steps.start_ns[own] - steps.ready_ns[own]
+    since = until - steps.await_ns[own]
+    given = np.flatnonzero(jobs.task == task)
+    ended = np.where(jobs.ended_ns > 0, jobs.ended_ns, case.whole.end_ns)
+    longest = shared_ns(jobs.submitted_ns[given], ended[given], since, until)
+    children = tasks.parent == task
+    done = tasks.state == TaskState.DONE.code
+    over = np.where(done, tasks.since_ns, case.whole.end_ns)
+    # Only tasks made at one line are of a kind: one that ticks beside does not do their work.
+    for place in np.unique(tasks.made_at[children]).tolist():
+        alike = np.flatnonzero(children & (tasks.made_at == place))
+        longest = max(longest, shared_ns(tasks.created_ns[alike], over[alike], since, until))
+    return longest / max(int(steps.await_ns[own].sum()), 1)
 
 
 def _anew(case: Case, waits: NDArray[np.intp]) -> bool:

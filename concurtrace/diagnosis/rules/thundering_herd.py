@@ -63,14 +63,16 @@ def check(case: Case) -> Iterable[Answer]:
 
 
 def _in_herd(case: Case, places: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Tell which waits ended together with others, by the same thread at nearly the same time."""
+    """Tell which waits ended together with others' waits, by one thread at nearly the same time."""
     spans = case.trace.spans
     order = np.lexsort((spans.end_ns[places], spans.waker[places]))
     ends, wakers = spans.end_ns[places][order], spans.waker[places][order]
     apart = np.ones(len(places), bool)
     apart[1:] = (np.diff(wakers) != 0) | (np.diff(ends) > WITHIN_NS)
     wave = np.cumsum(apart) - 1
-    sizes = np.bincount(wave, minlength=1)
+    # A thread that is woken again and again by one other is no herd.
+    each = np.unique(np.stack((wave, case.trace.span_threads[places][order])), axis=1)
+    sizes = np.bincount(each[0], minlength=1)
     found = np.zeros(len(places), bool)
     found[order] = sizes[wave] >= HERD
     return found

@@ -197,3 +197,14 @@ def test_a_crowd_of_threads_that_each_run_little_saturates_the_gil_too() -> None
     (said,) = ask(rule("gil-saturation"), case(made))
     assert said.severity is WARNING
     assert said.evidence["threads"] == 100
+
+
+def test_who_waits_for_a_lock_whose_holder_has_the_gil_waits_for_the_gil() -> None:
+    made = trace().lock("L", "app.py:1 in <module>")
+    for _ in range(40):
+        made.thread("a").running(5, at="app.py:5 in parse").waits_lock(5, "L", by="b")
+        made.thread("b").waits_lock(5, "L", by="a").running(5, at="app.py:5 in parse")
+    (said,) = ask(rule("gil-saturation"), case(made))
+    assert said.severity is WARNING
+    assert said.evidence["behind_locks_ns"] == said.evidence["wait_ns"] == 400 * MS
+    assert heads(case(made))[0] == "gil-saturation"

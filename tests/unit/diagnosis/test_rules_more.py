@@ -196,6 +196,13 @@ def test_many_woken_for_one_thing_are_a_herd() -> None:
     assert severity("thundering-herd", case(woken(2, again=True))) is OK
 
 
+def test_one_thread_that_is_woken_again_and_again_is_no_herd() -> None:
+    made = trace().thread("teller").running(200).thread("one")
+    for _ in range(200):
+        made.waits(0.5, Reason.CONDITION, by="teller", at="app.py:4 in take").running(0.1)
+    assert severity("thundering-herd", case(made)) is OK
+
+
 def test_imports_that_take_most_of_the_run() -> None:
     at = "<frozen importlib._bootstrap>:9 in _find_and_load < app.py:1 in <module>"
     built = trace().thread("main").running(900, at=at).running(100, at="app.py:5 in work").build()
