@@ -32,7 +32,8 @@ def processes_report(trace: Trace) -> ProcessesReport:
         ProcessCost(row, one.parent, _phases(trace, one), messages.get(row))
         for row, one in enumerate(trace.processes)
     )
-    return ProcessesReport(costs, _exchanges(trace) if len(costs) > 1 else ())
+    samples = 0 if trace.samples is None else len(trace.samples)
+    return ProcessesReport(samples, costs, _exchanges(trace) if len(costs) > 1 else ())
 
 
 def _phases(trace: Trace, one: Process) -> Phases:

@@ -73,7 +73,11 @@ class Exchange:
 
 @dataclass(frozen=True)
 class ProcessesReport:
-    """The processes in order of their start, and their waits for each other, longest first."""
+    """The processes in order of their start, and their waits for each other, longest first.
 
+    ``samples`` is how many samples of running threads the times of messages rest on.
+    """
+
+    samples: int
     costs: tuple[ProcessCost, ...]
     exchanges: tuple[Exchange, ...]

@@ -32,7 +32,7 @@ def test_every_show_leads_to_its_evidence_in_the_timeline(page: Page, tmp_path: 
         ("blocking", waiting),
     ):
         page.locator(f"#{view} a[href^='#timeline?']").first.click()
-        page.locator("#timeline-panel strong").get_by_text(shown).wait_for(timeout=5_000)
+        page.locator("#timeline-panel strong").get_by_text(shown).wait_for()
     opened.is_quiet()
 
 

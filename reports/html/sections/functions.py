@@ -1,9 +1,10 @@
 """Functions: the hottest ones over all threads, and of each thread by itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from concurtrace.model.recording import FunctionProfile, FunctionTable
+from concurtrace.model.recording import Function, FunctionProfile, FunctionTable
 from concurtrace.model.report import HotFunction, Report
 from concurtrace.units import count_text, share_text, time_text
 
@@ -13,9 +14,12 @@ from ..._scale import Scale
 from ..._text import shorten
 from ..._words import absence
 from ..section import Section
+from . import source
 from ._labels import thread_labels
 
 _NAME_LIMIT = 160
+_DECORATORS = 3
+"""Lines of decorators above a ``def``; more are no decorators of the same function."""
 _TABLES = 64
 _ROWS = 60
 """How many threads, and functions of each, the page holds; the JSON report's tables have all."""
@@ -23,10 +27,14 @@ _ROWS = 60
 
 @dataclass(frozen=True)
 class Row:
-    """A function as texts with the numbers to sort by; ``bar`` in percent of the hottest."""
+    """A function as texts with the numbers to sort by; ``bar`` in percent of the hottest.
+
+    ``href`` shows its lines, "" where the page does not have them.
+    """
 
     name: str
     place: str
+    href: str
     origin: str
     calls: str
     own: str
@@ -60,9 +68,10 @@ def build(report: Report) -> Section:
     scale = Scale.for_times(one.total_ns for one in hot)
     tables = _biggest(profile)
     left_out = len(profile.tables) - len(tables)
+    shown = source.functions(source.build(report))
     view = View(
         scale.unit,
-        tuple(_row(one, places, scale, whole, hot[0].own_ns) for one in hot),
+        tuple(_row(one, places, scale, whole, hot[0].own_ns, shown) for one in hot),
         thread_labels((one.process, one.thread) for one in tables),
         f"Of {len(profile.tables)} threads, the {len(tables)} with most time can be chosen."
         if left_out
@@ -85,12 +94,28 @@ def _answer(hottest: HotFunction, profile: FunctionProfile, whole: int) -> str:
     return f"{name} took most: {share} of the {time_text(whole)} that {where} spent in functions."
 
 
-def _row(one: HotFunction, places: Places, scale: Scale, whole: int, most: int) -> Row:
+def _href(function: Function, shown: Mapping[Function, str]) -> str:
+    """Lead to a function's lines: a decorated one begins above its ``def``."""
+    name = function.name.rpartition(".")[2]
+    lines = range(function.line, function.line + _DECORATORS + 1)
+    starts = (Function(function.file, line, name) for line in lines)
+    return next((shown[one] for one in starts if one in shown), "")
+
+
+def _row(
+    one: HotFunction,
+    places: Places,
+    scale: Scale,
+    whole: int,
+    most: int,
+    shown: Mapping[Function, str],
+) -> Row:
     processes = "1 process" if one.processes == 1 else f"{one.processes} processes"
     threads = "1 thread" if one.threads == 1 else f"{one.threads} threads"
     return Row(
         name=shorten(name_of(one.function), _NAME_LIMIT),
         place=places.function(one.function),
+        href=_href(one.function, shown),
         origin=places.origin(one.function).value,
         calls=count_text(one.calls),
         own=scale.text(one.own_ns),

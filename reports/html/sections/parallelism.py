@@ -29,9 +29,13 @@ _OWN = 6
 
 @dataclass(frozen=True)
 class Level:
-    """For how long so many threads were at work, and would have been without waits."""
+    """For how long so many threads were at work, and would have been without waits.
+
+    ``band`` says what that means for the cores.
+    """
 
     name: str
+    band: str
     at_work: str
     work_bar: int
     wanted: str
@@ -77,7 +81,7 @@ def build(report: Report) -> Section:
     at_work, wanted = (_levels(trace, these) for these in (_WORKING, _WANTING))
     strips, highest = _strips(report, trace)
     view = View(
-        _rows(at_work, wanted),
+        _rows(at_work, wanted, report.environment.machine.usable_cores),
         strips,
         Span(trace.start_ns, trace.end_ns).ticks(),
         highest,
@@ -111,13 +115,23 @@ def _answer(report: Report, at_work: list[int], wanted: list[int], states: State
     return said
 
 
-def _rows(at_work: list[int], wanted: list[int]) -> tuple[Level, ...]:
+def _band(number: int, cores: int) -> str:
+    """Say what so many threads at work mean for the cores."""
+    if not number:
+        return "nobody at work"
+    if number < cores:
+        return "cores free"
+    return "every core used" if number == cores else "more than cores"
+
+
+def _rows(at_work: list[int], wanted: list[int], cores: int) -> tuple[Level, ...]:
     many = max(len(at_work), len(wanted))
     work, want = ([*one, *[0] * (many - len(one))] for one in (at_work, wanted))
     whole = max(1, *work, *want)
     return tuple(
         Level(
             f"{number} and more" if number == _LEVELS else str(number),
+            _band(number, cores),
             time_text(work[number]) if work[number] else "0",
             round(100 * work[number] / whole),
             time_text(want[number]) if want[number] else "0",

@@ -79,7 +79,7 @@ class View:
     legend: tuple[tuple[Part, str], ...]
     ticks: tuple[str, ...]
     unit: str
-    sampled: bool
+    samples: str
     note: str
     waits: tuple[Wait, ...]
     wait_unit: str
@@ -107,7 +107,9 @@ def build(report: Report) -> Section:
         legend=tuple((swatch(words), words.name) for words in _used(order)),
         ticks=Span(trace.start_ns, max(trace.end_ns, trace.start_ns + 1)).ticks(),
         unit=scale.unit,
-        sampled=any(cost.messages is not None for cost, _ in order),
+        samples=count_text(states.costs.samples)
+        if any(cost.messages is not None for cost, _ in order)
+        else "",
         note=_note(len(order)),
         waits=waits,
         wait_unit=wait_unit,

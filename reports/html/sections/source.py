@@ -2,10 +2,11 @@
 
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from concurtrace.model.line_report import LineStates
-from concurtrace.model.recording import Recording
+from concurtrace.model.recording import Function, Recording
 from concurtrace.model.report import HotLine, Report
 from concurtrace.units import count_text, share_text, size_text, time_text
 
@@ -47,8 +48,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """A function with its lines; ``lost`` says why they are not shown."""
+    """A function with its lines; ``lost`` says why they are not shown.
 
+    ``anchor`` is its address within the page.
+    """
+
+    function: Function
+    anchor: str
     name: str
     place: str
     time: str
@@ -86,6 +92,18 @@ def anchors(section: Section) -> frozenset[str]:
             )
         case _:
             return frozenset()
+
+
+def functions(section: Section) -> Mapping[Function, str]:
+    """Return the addresses of the functions that a built section shows.
+
+    A function has the line of its ``def``, and its plain name.
+    """
+    match section.view:
+        case View() as view:
+            return {block.function: f"#{block.anchor}" for block in view.blocks}
+        case _:
+            return {}
 
 
 def link(place: tuple[str, int] | None, shown: frozenset[str]) -> str:
@@ -170,7 +188,7 @@ def _view(report: Report, watched: list[Watched], absent: tuple[Absence, ...]) -
     blocks, budget = [], _LINES
     for number, place in enumerate(watched):
         budget -= min(place.length, _LONGEST_FUNCTION)
-        blocks.append(table.block(place, opened=number < _OPEN, fits=budget >= 0))
+        blocks.append(table.block(place, number, fits=budget >= 0))
     return View(
         times.unit,
         sizes.unit,
@@ -217,7 +235,7 @@ class _Table:
     sources: dict[str, tuple[str, ...]]
     taken: set[str] = field(default_factory=set)
 
-    def block(self, place: Watched, *, opened: bool, fits: bool) -> Block:
+    def block(self, place: Watched, number: int, *, fits: bool) -> Block:
         """Show a function; without lines where there is no room."""
         source = self.sources.get(place.file, ())
         first = _definition(place, source)
@@ -232,11 +250,13 @@ class _Table:
         numbers = range(first, last + 1) if source else sorted(place.lines)
         added = place.increment_bytes
         return Block(
+            function=Function(place.file, first, place.name.rpartition(".")[2]),
+            anchor=f"in-{number}",
             name=shorten(place.name, 160),
             place=Places.of(self.report).line(place.file, first),
             time=time_text(place.time_ns) if place.time_ns else "",
             memory=size_text(added) if added > 0 else "",
-            opened=opened,
+            opened=number < _OPEN,
             lines=tuple(self._line(place, number, source) for number in numbers) if fits else (),
             lost=lost,
         )

@@ -135,6 +135,19 @@ class TestFunctions:
         assert own[0] == {"fetch": [10, 60_000_000, 60_000_000]}
         assert own[1]["parse"] == [1, 20_000_000, 20_000_000]
 
+    def test_a_function_leads_to_its_lines_where_the_page_has_them(self) -> None:
+        counted = builders.functions(
+            function_table({"other": (1, 1, 1), "fetch": (9, 9, 9), "parse": (2, 1, 1)})
+        )
+        timed = builders.lines({4: (10, 6)})
+        section = functions.build(report(recording=builders.merged(counted, timed)))
+        # "fetch" begins in line 2 with a decorator, its "def" is in line 3.
+        assert [(row.name, row.href) for row in section.view.rows] == [
+            ("fetch", "#in-0"),
+            ("other", ""),
+            ("parse", ""),
+        ]
+
     def test_many_threads_are_bounded_and_counted(self) -> None:
         made = [function_table({"f": (1, n, n)}, MAIN, f"T{n}", n) for n in range(1, 101)]
         section = functions.build(report(recording=builders.functions(*made)))

@@ -45,12 +45,12 @@ def test_the_histogram_says_how_many_were_at_work_and_could_have_been() -> None:
     section = parallelism.build(builders.everything())
     view = section.view
     assert isinstance(view, View)
-    told = [(one.name, one.at_work, one.wanted) for one in view.levels]
+    told = [(one.name, one.band, one.at_work, one.wanted) for one in view.levels]
     assert told == [
-        ("0", "30.0 ms", "30.0 ms"),
-        ("1", "20.0 ms", "0"),
-        ("2", "30.0 ms", "20.0 ms"),
-        ("3", "0", "30.0 ms"),
+        ("0", "nobody at work", "30.0 ms", "30.0 ms"),
+        ("1", "cores free", "20.0 ms", "0"),
+        ("2", "every core used", "30.0 ms", "20.0 ms"),
+        ("3", "more than cores", "0", "30.0 ms"),
     ]
     assert section.answer.startswith("On average 1.00 threads were at work")
     assert section.answer.endswith("For 62 % of the time at most one was at work.")
