@@ -60,7 +60,7 @@ class Perfetto:
             return stream.file()
         layout = lay_out(trace, _ALL, report.path, tick_ns=1)
         drawn = with_tasks(layout, trace, report.recording.tasks, _TASKS)
-        _Writer(report, trace, drawn, stream).write()
+        _Writer(report, trace, drawn, stream, Places.of(report)).write()
         return stream.file()
 
 
@@ -72,14 +72,15 @@ class _Writer:
     trace: Trace
     drawn: Drawn
     stream: Stream
+    places: Places
 
     def write(self) -> None:
         """Write tracks first, then what happened on them."""
-        names = lane_names(self.report, self.drawn.layout)
-        tracks = self._tracks(names)
+        grouped = lane_names(self.report, self.drawn.layout)
+        tracks, names = self._tracks(grouped), [name for _, name in grouped]
         flows = iter(range(1, _ALL))
         for number, lane in enumerate(self.drawn.layout.lanes):
-            self._lane(lane, number, tracks, [name for _, name in names], flows)
+            self._lane(lane, number, tracks, names, flows)
         spans = self.trace.spans
         for name, states in _COUNTED:
             chosen = spans.in_state(*states)
@@ -147,12 +148,11 @@ class _Writer:
         self, lane: Lane, what: int, who: int, on: int, names: list[str]
     ) -> Iterator[tuple[str, str]]:
         """Say where a thread stood, what it waited for, and who ended that."""
-        places = Places.of(self.report)
         if what:
             frames = self.drawn.stacks.frames(what)
-            yield "stack", " < ".join(frame_text(one, places) for one in frames[:_FRAMES])
+            yield "stack", " < ".join(frame_text(one, self.places) for one in frames[:_FRAMES])
         if on:
-            yield "for", thing_text(self.trace, self.drawn, on, places)
+            yield "for", thing_text(self.trace, self.drawn, on, self.places)
         if who and lane.kind in (LaneKind.THREAD, LaneKind.TASK, LaneKind.PATH):
             yield ("thread" if lane.kind is LaneKind.PATH else "ended by"), names[who - 1]
 
@@ -170,7 +170,7 @@ class _Writer:
 
     def _locks(self) -> None:
         """Write how many threads waited for each of the locks that cost most."""
-        spans, places = self.trace.spans, Places.of(self.report)
+        spans = self.trace.spans
         waits = spans.in_state(State.LOCK_WAIT) & (spans.object != 0)
         sums = np.bincount(spans.object[waits], spans.dur_ns[waits], len(self.trace.objects))
         chosen = [row for row in np.argsort(-sums, kind="stable")[:_LOCKS].tolist() if sums[row]]
@@ -179,7 +179,7 @@ class _Writer:
         above = self.stream.track("Locks: threads that wait")
         for row in chosen:
             mine = waits & (spans.object == row)
-            name = object_text(self.trace, self.trace.objects[row], places)
+            name = object_text(self.trace, self.trace.objects[row], self.places)
             self._counter(name, above, spans.start_ns[mine], spans.end_ns[mine])
 
     def _loops(self) -> None:
