@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import PurePath
 from statistics import median
 
 from concurtrace.model.masking import mask_arguments
@@ -248,8 +249,8 @@ class _Rows:
         parents = self.states.processes
         if cost.parent is not None and process.command == parents[cost.parent].command:
             return "that of its parent"
-        text = without_home(" ".join(mask_arguments(process.command)))
-        return shorten(text, _COMMAND) or "not known"
+        program, *arguments = mask_arguments(process.command) or ("not known",)
+        return shorten(without_home(" ".join((PurePath(program).name, *arguments))), _COMMAND)
 
     def _parts(self, phases: Phases) -> tuple[Part, ...]:
         whole = Span(0, max(1, self.trace.wall_ns))
