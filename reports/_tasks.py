@@ -29,6 +29,11 @@ AWAIT_WORDS: Mapping[Await, str] = {
     Await.OTHER: "something else",
 }
 
+_COLUMNS = {
+    TaskState.RUNNING: "running",
+    TaskState.READY: "ready",
+    TaskState.AWAITING: "await",
+}
 _NAME = 34
 _PLACE = 40
 _KINDS = 5
@@ -90,13 +95,14 @@ def task_table(report: Report) -> list[str]:
     if tasks is None or not tasks.kinds:
         return []
     places = Places.of(report)
-    lines = [f"{'tasks':<{_NAME}}{'count':>9}{'running':>9}{'ready':>9}{'await':>9}  mostly for"]
+    columns = {**_COLUMNS}
+    if any(TaskState.CANCELLING in one.states for one in tasks.kinds[:_KINDS]):
+        columns[TaskState.CANCELLING] = "ending"
+    heads = "".join(f"{head:>9}" for head in columns.values())
+    lines = [f"{'tasks':<{_NAME}}{'count':>9}{heads}  mostly for"]
     for one in tasks.kinds[:_KINDS]:
         whole = sum(one.states.values()) or 1
-        shares = [
-            share_text(one.states.get(state, 0) / whole)
-            for state in (TaskState.RUNNING, TaskState.READY, TaskState.AWAITING)
-        ]
+        shares = [share_text(one.states.get(state, 0) / whole) for state in columns]
         most = max(one.awaits, key=lambda kind: one.awaits[kind], default=None)
         name = shorten(printable(one.coroutine), _NAME - 1)
         lines.append(

@@ -13,7 +13,6 @@ CLEAN = (
     "await asyncio.sleep(0.03)",
     "sum(range(2000))",
     "await give()",
-    "await asyncio.to_thread(time.sleep, 0.03)",
 )
 BLOCKING = """\
 import asyncio, os, queue, subprocess, threading, time

@@ -48,6 +48,7 @@ _BY_LIBRARY = {
     ("gevent/lock.py", ""): Await.SYNC,
     ("gevent/event.py", ""): Await.SYNC,
     ("gevent/pool.py", "GroupMappingMixin.apply"): Await.EXECUTOR,
+    ("gevent/pool.py", "Pool.add"): Await.SYNC,
     ("gevent/pool.py", ""): Await.TASK,
     ("gevent/greenlet.py", ""): Await.TASK,
 }

@@ -53,6 +53,11 @@ class LoopFigures:
         if trace is not None and len(trace.spans):
             self.kept_ns = kept_ns(self.tasks, trace)
 
+    @property
+    def free_ns(self) -> NDArray[np.int64]:
+        """How long each step had what it needs to run, asleep or at work."""
+        return self.own_ns - self.kept_ns
+
     def slow(self, least_ns: int = SLOW_NS) -> NDArray[np.intp]:
         """Return the steps of at least some length, the longest first."""
         found = np.flatnonzero(self.own_ns >= least_ns)
@@ -66,7 +71,7 @@ class LoopFigures:
         late, late_ns = lateness(steps, np.array([step], np.intp))
         off_ns = int(self.off_core_ns[step])
         state, place, call = None, "", ""
-        if off_ns * 2 >= int(self.own_ns[step]):
+        if off_ns and off_ns * 2 >= int(self.free_ns[step]):
             state, span = main_state(self._known(), self.calls, step)
             place, call = self.place_of_span(span), self._call(span)
         if not place:

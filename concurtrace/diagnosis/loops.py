@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +88,14 @@ def _unheard(case: Case, step: int) -> bool:
     later = tasks.tasks.loop == loop
     later &= case.loops.figures.end_ns > steps.end_ns[step]
     return int(later.sum()) > _OTHERS
+
+
+def advice(case: Case, loop: int, words: Mapping[Flavour, str]) -> str:
+    """Choose what to try by whose loop it is; what holds for asyncio where that is not known."""
+    loops = case.loops.tasks.loops
+    # What Twisted runs before its reactor does belongs to no loop yet.
+    flavours = [loops[loop].flavour] if loop >= 0 else [one.flavour for one in loops]
+    return next((words[one] for one in flavours if one in words), words[Flavour.ASYNCIO])
 
 
 def idle_places(case: Case) -> dict[int, str]:

@@ -12,6 +12,7 @@ class BlockedStep:
     """A step in which the loop stood still: what ran, where, and who was late because of it.
 
     Of ``ns`` the thread slept ``off_core_ns`` in the kernel, in ``state``; ``call`` says in what.
+    ``state`` is None where it mostly worked, or wanted to: had no core, or not the GIL.
     ``late`` tasks and callbacks were ready meanwhile and lost ``late_ns`` together.
     """
 

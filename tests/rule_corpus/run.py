@@ -2,7 +2,7 @@
 
 ``python -m tests.rule_corpus.run [--times N] [--busy] [RULE…]``: every trigger must be the first or
 second finding that is told, and no healthy twin may get a warning. ``--busy`` keeps one core busy
-meanwhile. Prints a row per rule; exits 1 if any run went wrong.
+meanwhile. Prints a row per program; exits 1 if any run went wrong.
 """
 
 import argparse
@@ -15,21 +15,38 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 FIRST = 2
 """A trigger must be found among so many stories."""
+FRAMEWORKS = ("gevent", "twisted")
+"""The end of a file's name says that its program is for one of them: a rule may have several."""
 _NOT_PROGRAMS = ("__init__.py", "run.py")
 OF_THE_MACHINE = ("competing-load", "degraded-source", "lost-events", "high-overhead")
 """Rules that may speak of the machine beside any program: they take no place from a trigger."""
+_OF_FRAMEWORKS = ("import-cost",)
+"""Importing a framework takes its time in programs as short as these."""
 
 
 def programs() -> dict[str, Path]:
     """List the programs by the rule they trigger."""
     found = [path for path in HERE.glob("*.py") if path.name not in _NOT_PROGRAMS]
-    return {path.stem.replace("_", "-"): path for path in sorted(found)}
+    own = [path for path in sorted(found) if not path.stem.endswith(FRAMEWORKS)]
+    return {path.stem.replace("_", "-"): path for path in own}
+
+
+def with_frameworks() -> dict[str, Path]:
+    """List also those for frameworks that are installed: ``RULE/FRAMEWORK``."""
+    found = programs()
+    for framework in FRAMEWORKS:
+        if find_spec(framework) is not None:
+            for path in sorted(HERE.glob(f"*_{framework}.py")):
+                rule = path.stem.removesuffix(f"_{framework}").replace("_", "-")
+                found[f"{rule}/{framework}"] = path
+    return dict(sorted(found.items()))
 
 
 def options(path: Path) -> dict[str, Any]:
@@ -66,11 +83,14 @@ def stories(found: list[dict[str, Any]]) -> list[set[str]]:
 
 
 def judge(rule: str, variant: str, found: list[dict[str, Any]]) -> str:
-    """Say what is wrong with the findings of one run; "" if they are right."""
+    """Say what is wrong with the findings of one run of a ``RULE`` or ``RULE/FRAMEWORK``."""
     failed = [one["summary"] for one in found if one["severity"] == "failed"]
     if failed:
         return f"a rule failed: {failed[0]}"
+    rule, _, framework = rule.partition("/")
+    beside = _OF_FRAMEWORKS if framework else ()
     warned = [one["rule"] for one in found if one["severity"] == "warning"]
+    warned = [one for one in warned if one not in beside]
     if variant == "healthy":
         return f"warned of {', '.join(warned)}" if warned else ""
     told = [one for one in stories(found) if rule in one or not one & set(OF_THE_MACHINE)]
@@ -107,17 +127,19 @@ def main() -> int:
     parser.add_argument("rules", nargs="*")
     given = parser.parse_args()
     chosen = {
-        name: path for name, path in programs().items() if name in given.rules or not given.rules
+        name: path
+        for name, path in with_frameworks().items()
+        if not given.rules or {name, name.partition("/")[0]} & set(given.rules)
     }
     wrong = 0
     with busy(wanted=given.busy), tempfile.TemporaryDirectory() as folder:
-        for rule, path in chosen.items():
+        for name, path in chosen.items():
             for variant in ("trigger", "healthy"):
                 runs = [findings(path, variant, Path(folder)) for _ in range(given.times)]
-                said = [text for one in runs if (text := judge(rule, variant, one))]
+                said = [text for one in runs if (text := judge(name, variant, one))]
                 wrong += len(said)
                 right = f"{given.times - len(said)}/{given.times}"
-                print(f"{rule:<24}{variant:<9}{right:>7}  {said[0] if said else ''}", flush=True)
+                print(f"{name:<36}{variant:<9}{right:>7}  {said[0] if said else ''}", flush=True)
     return min(wrong, 1)
 
 

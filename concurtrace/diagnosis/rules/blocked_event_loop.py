@@ -11,14 +11,30 @@ import numpy as np
 from concurtrace.analysis.loops import unknown_loops
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import TOLD, culprits
+from concurtrace.diagnosis.loops import TOLD, advice, culprits
 from concurtrace.model.report import Severity
+from concurtrace.model.tasks import Flavour
 from concurtrace.units import share_text, time_text
 
 LONGEST_NS = Limits(50_000_000, 100_000_000)
 """Longest step: from 100 ms on asyncio's own debug mode warns; half of it is felt by others."""
 SHARE = 0.02
 """Share of the run that such steps take together from which it is a warning."""
+
+_REMEDY = {
+    Flavour.ASYNCIO: (
+        "Let the work leave the loop: asyncio.to_thread for calls that wait, a process pool for"
+        " computing, or an await now and then in between."
+    ),
+    Flavour.GREENLET: (
+        "Let the work leave the hub: gevent's threadpool for calls that wait, a process pool"
+        " for computing, or gevent.sleep(0) now and then in between."
+    ),
+    Flavour.TWISTED: (
+        "Let the work leave the reactor: threads.deferToThread for calls that wait, a process"
+        " pool for computing, or task.cooperate to do it piece by piece."
+    ),
+}
 
 
 def check(case: Case) -> Iterable[Answer]:
@@ -39,8 +55,7 @@ def check(case: Case) -> Iterable[Answer]:
             f"Such steps took {time_text(one.ns)} in all ({one.count} times),"
             f" {share_text(one.ns / max(case.wall_ns, 1))} of the run; others were late by"
             f" {time_text(one.late_ns)} because of them.",
-            "Let the work leave the loop: asyncio.to_thread for calls that wait, a process pool for"
-            " computing, or an await now and then in between.",
+            advice(case, int(case.loops.tasks.steps.loop[one.steps[0]]), _REMEDY),
             (one.where,) if one.where else (),
             one.window_ns,
             {"longest_ns": one.worst.ns, "steps": one.count, "late_ns": one.late_ns},

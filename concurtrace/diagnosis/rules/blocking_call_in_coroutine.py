@@ -11,13 +11,14 @@ import numpy as np
 from concurtrace.analysis.loop_replay import Change
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import TOLD, culprits, foretell
+from concurtrace.diagnosis.loops import TOLD, advice, culprits, foretell
 from concurtrace.model.report import Severity
 from concurtrace.model.states import State
+from concurtrace.model.tasks import Flavour
 from concurtrace.units import share_text, time_text
 
 ASLEEP = 0.5
-"""Share of a step spent asleep in the kernel from which it is a wait, not work."""
+"""Share of a step asleep in the kernel, not counting that it had no core, from which it waits."""
 LEAST_NS = 10_000_000
 """A step asleep for less is hardly felt: a tenth of what asyncio's debug mode complains of."""
 SHARE = Limits(0.0, 0.05)
@@ -32,11 +33,26 @@ _DID = {
     State.GIL_BLOCKED: "was blocked with the GIL held",
 }
 
+_REMEDY = {
+    Flavour.ASYNCIO: (
+        "Await an asynchronous version of the call, or give it to a thread: await"
+        " asyncio.to_thread(…)."
+    ),
+    Flavour.GREENLET: (
+        "Let gevent wait in its place: monkey.patch_all() before all other imports; or give the"
+        " call to a thread: gevent.get_hub().threadpool.apply(…)."
+    ),
+    Flavour.TWISTED: (
+        "Use an asynchronous version of the call, or give it to a thread: yield"
+        " threads.deferToThread(…)."
+    ),
+}
+
 
 def check(case: Case) -> Iterable[Answer]:
     """Find steps that spent most of their time asleep."""
     steps, asleep = case.loops.tasks.steps, case.loops.off_core_ns
-    found = np.flatnonzero((asleep >= LEAST_NS) & (asleep >= ASLEEP * case.loops.own_ns))
+    found = np.flatnonzero((asleep >= LEAST_NS) & (asleep >= ASLEEP * case.loops.free_ns))
     found = found[np.argsort(-asleep[found])]
     for one in culprits(case, found)[:TOLD]:
         share = one.ns / max(case.wall_ns, 1)
@@ -50,8 +66,7 @@ def check(case: Case) -> Iterable[Answer]:
             f" {time_text(one.ns)}, {share_text(share)} of the run.",
             f"It happened {plural(one.count, 'time')}; tasks and callbacks that were ready lost"
             f" {time_text(one.late_ns)} by it.",
-            "Await an asynchronous version of the call, or give it to a thread:"
-            " await asyncio.to_thread(…).",
+            advice(case, int(steps.loop[one.steps[0]]), _REMEDY),
             (one.where,) if one.where else (),
             one.window_ns,
             {"calls": one.count, "asleep_ns": one.ns, "late_ns": one.late_ns},

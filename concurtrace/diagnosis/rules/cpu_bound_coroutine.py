@@ -10,8 +10,9 @@ import numpy as np
 from concurtrace.analysis.loop_replay import Change
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import TOLD, culprits, foretell
+from concurtrace.diagnosis.loops import TOLD, advice, culprits, foretell
 from concurtrace.model.report import Severity
+from concurtrace.model.tasks import Flavour
 from concurtrace.units import share_text, time_text
 
 LONGEST_NS = Limits(50_000_000, 100_000_000)
@@ -21,11 +22,27 @@ RUNNING = 0.5
 SHARE = 0.05
 """Share of the run that such steps take together from which it is a warning."""
 
+_REMEDY = {
+    Flavour.ASYNCIO: (
+        "Compute in another process: await loop.run_in_executor(ProcessPoolExecutor(), …); or"
+        " split the work and await asyncio.sleep(0) in between, which helps the others only."
+    ),
+    Flavour.GREENLET: (
+        "Compute in another process: gevent.get_hub().threadpool.apply of a call that waits for"
+        " a process pool; or split the work and gevent.sleep(0) in between, which helps the"
+        " others only."
+    ),
+    Flavour.TWISTED: (
+        "Compute in another process: threads.deferToThread of a call that waits for a process"
+        " pool; or split the work with task.cooperate, which helps the others only."
+    ),
+}
+
 
 def check(case: Case) -> Iterable[Answer]:
     """Find long steps that spent most of their time at work; waits for a core are none."""
     steps, asleep = case.loops.tasks.steps, case.loops.off_core_ns
-    free = case.loops.own_ns - case.loops.kept_ns
+    free = case.loops.free_ns
     worked = free - asleep
     found = np.flatnonzero((worked >= LONGEST_NS.info) & (worked >= RUNNING * free))
     found = found[np.argsort(-worked[found])]
@@ -40,8 +57,7 @@ def check(case: Case) -> Iterable[Answer]:
             f" {share_text(one.ns / max(case.wall_ns, 1))} of the run.",
             f"It happened {plural(one.count, 'time')}; tasks and callbacks that were ready lost"
             f" {time_text(one.late_ns)} by it.",
-            "Compute in another process: await loop.run_in_executor(ProcessPoolExecutor(), …); or"
-            " split the work and await asyncio.sleep(0) in between, which helps the others only.",
+            advice(case, int(steps.loop[one.steps[0]]), _REMEDY),
             (one.where,) if one.where else (),
             one.window_ns,
             {"steps": one.count, "computed_ns": one.ns, "late_ns": one.late_ns},

@@ -10,8 +10,9 @@ import numpy as np
 
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
+from concurtrace.diagnosis.loops import advice
 from concurtrace.model.report import Severity
-from concurtrace.model.tasks import percentile_ns
+from concurtrace.model.tasks import Flavour, TaskFlag, percentile_ns
 from concurtrace.units import count_text, share_text, time_text
 
 BUSY = Limits(0.9, 0.95)
@@ -22,6 +23,19 @@ LONG_STEPS = 0.3
 """Share of its work in steps over 10 ms from which these are the cause, not the number."""
 SHARE = 0.2
 """A loop that lived for a smaller share of the run does not decide about it."""
+
+_LATE = {
+    True: "half of them began {} late or more.",
+    False: "until each of its tasks has had a turn takes about {}.",
+}
+_REMEDY = {
+    Flavour.ASYNCIO: (
+        "Share the work among processes with a loop each, do less per event, or try uvloop, whose"
+        " own part of each step is smaller."
+    ),
+    Flavour.GREENLET: "Share the work among processes with a hub each, or do less per event.",
+    Flavour.TWISTED: "Share the work among processes with a reactor each, or do less per event.",
+}
 
 
 def check(case: Case) -> Iterable[Answer]:
@@ -35,29 +49,40 @@ def check(case: Case) -> Iterable[Answer]:
         busy_ns = max(loop.in_ns - loop.idle_ns, 0)
         utilisation = min(busy_ns / lived, 1.0)
         busiest = max(busiest, utilisation)
-        long_ns = int(steps.dur_ns[slow][steps.loop[slow] == number].sum())
-        median_ns = percentile_ns(loop.lag, 0.5)
+        long_ns = int(figures.own_ns[slow][steps.loop[slow] == number].sum())
+        told = loop.flavour is Flavour.ASYNCIO
+        late_ns = percentile_ns(loop.lag, 0.5) if told else _round_ns(case, number)
         severity = BUSY.judge(utilisation)
-        if severity is Severity.OK or median_ns < LATE_NS or long_ns > LONG_STEPS * busy_ns:
+        if severity is Severity.OK or late_ns < LATE_NS or long_ns > LONG_STEPS * busy_ns:
             continue
         handled = loop.steps + loop.callbacks
         yield Answer(
             severity,
             f"An event loop was busy {share_text(utilisation)} of its time with"
-            f" {count_text(handled)} short steps; half of them began {time_text(median_ns)} late or"
-            " more.",
-            f"On average {loop.ready_sum / max(loop.iterations, 1):.1f} were ready in a round; no"
-            " single step is to blame.",
-            "Share the work among processes with a loop each, do less per event, or try uvloop,"
-            " whose own part of each step is smaller.",
+            f" {count_text(handled)} short steps; " + _LATE[told].format(time_text(late_ns)),
+            "No single step is to blame.",
+            advice(case, number, _REMEDY),
             tuple(_hottest(case, number)),
             (loop.start_ns - case.whole.start_ns, loop.end_ns - case.whole.start_ns),
-            {"utilisation": utilisation, "median_late_ns": median_ns, "steps": handled},
+            {"utilisation": utilisation, "median_late_ns": late_ns, "steps": handled},
             gain_ns=round(busy_ns * (1 - 1 / max(case.cores, 1))),
             cause=Cause.LOOP,
             thing=f"loop {number}",
         )
     yield fine("No event loop had more to do than it could.", busiest=busiest)
+
+
+def _round_ns(case: Case, number: int) -> int:
+    """Estimate how long it takes until all tasks that live on a loop had a turn.
+
+    That is how late a task is on a busy loop of which nobody knows who was ready when.
+    """
+    found, loop = case.loops.tasks.tasks, case.loops.tasks.loops[number]
+    mine = (found.loop == number) & ((found.flags & TaskFlag.GROUP) == 0)
+    first = np.maximum(found.created_ns[mine], loop.start_ns)
+    last = np.minimum(case.loops.figures.end_ns[mine], loop.end_ns)
+    alive = float(np.maximum(last - first, 0).sum()) / max(loop.end_ns - loop.start_ns, 1)
+    return round(alive * loop.steps_ns / max(loop.steps, 1))
 
 
 def _hottest(case: Case, number: int) -> list[str]:

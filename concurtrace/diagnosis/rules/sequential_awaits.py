@@ -15,9 +15,9 @@ from concurtrace.analysis.loop_replay import Change
 from concurtrace.analysis.overlap import shared_ns
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
-from concurtrace.diagnosis.loops import foretell
+from concurtrace.diagnosis.loops import advice, foretell
 from concurtrace.model.report import Severity
-from concurtrace.model.tasks import Await, StepFlag, TaskState
+from concurtrace.model.tasks import Await, Flavour, StepFlag, TaskState
 from concurtrace.units import count_text, share_text, time_text
 
 FEWEST = 3
@@ -30,6 +30,21 @@ CONVERSATIONS = 3
 """So many new connections or jobs at one line show that the waits are not one conversation."""
 OTHERS = 0.5
 """Share of the waits in which other tasks work or wait for the same from which they overlap."""
+
+_REMEDY = {
+    Flavour.ASYNCIO: (
+        "Start them together: asyncio.gather, or a TaskGroup, with a Semaphore where they are"
+        " very many."
+    ),
+    Flavour.GREENLET: (
+        "Start them together: gevent.spawn and joinall, with a gevent.pool.Pool where they are"
+        " very many."
+    ),
+    Flavour.TWISTED: (
+        "Start them together and yield defer.gatherResults, with a DeferredSemaphore where they"
+        " are very many."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,7 @@ def check(case: Case) -> Iterable[Answer]:
             f" other at one line, {time_text(one.ns)} in all, {share_text(share)} of the run.",
             "Nothing of the kind went on beside it. A candidate: it holds if no wait needs the"
             " result of the one before.",
-            "Start them together: asyncio.gather, or a TaskGroup, with a Semaphore where they are"
-            " very many.",
+            advice(case, int(case.loops.tasks.steps.loop[one.waits[0]]), _REMEDY),
             (one.where,),
             _window(case, one.waits),
             {"waits": len(one.waits), "waited_ns": one.ns, "longest_ns": one.longest_ns},

@@ -11,7 +11,8 @@ import numpy as np
 from concurtrace.analysis.core_use import peak
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
-from concurtrace.model.tasks import TaskFlag, TaskState
+from concurtrace.diagnosis.loops import advice
+from concurtrace.model.tasks import Flavour, TaskFlag, TaskState
 from concurtrace.units import count_text, share_text
 
 ALIVE = Limits(1_000, 5_000)
@@ -20,6 +21,18 @@ TURN = 0.3
 """Share of their lives ready, or waiting for a lock, semaphore or queue, from which they queue."""
 AT_WORK = 0.5
 """Share of those ever made that were alive at once from which nothing bounds their number."""
+
+_REMEDY = {
+    Flavour.ASYNCIO: (
+        "Bound their number: an asyncio.Semaphore around the work, or a fixed number of workers"
+        " that take from a Queue."
+    ),
+    Flavour.GREENLET: "Bound their number: a gevent.pool.Pool of a fixed size.",
+    Flavour.TWISTED: (
+        "Bound their number: a DeferredSemaphore around the work, or a fixed number of"
+        " task.cooperate that take from a queue."
+    ),
+}
 
 
 def check(case: Case) -> Iterable[Answer]:
@@ -52,8 +65,7 @@ def check(case: Case) -> Iterable[Answer]:
             f" {share_text(share)} of their lives waiting for their turn on the event loop.",
             "More of them at once bring no more throughput, only a longer life for each and more"
             " memory.",
-            "Bound their number: an asyncio.Semaphore around the work, or a fixed number of workers"
-            " that take from a Queue.",
+            advice(case, int(tasks.loop[rows[0]]), _REMEDY),
             tuple(place for place in (made_at, f"{function.file}:{function.line}") if place)[:1],
             evidence={"alive": alive, "tasks": len(rows), "queued_share": share},
             cause=Cause.LOOP,
