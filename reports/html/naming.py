@@ -105,7 +105,10 @@ def telling(frames: tuple[Frame, ...], places: Places) -> Frame:
 
 def object_text(trace: Trace, one: WaitObject, places: Places) -> str:
     """Name what was waited for, by its text or by where it was made."""
-    text = f"{one.kind.value} {places.sentence(one.text)}" if one.text else one.kind.value
+    kind = one.kind.value
+    # The kernel names pipes and the like by their kind: "pipe:[4711]".
+    own = places.sentence(one.text)
+    text = own if own.startswith(kind) else f"{kind} {own}".rstrip()
     made = trace.stacks.frames(one.created_stack)
     if made:
         text += f", made in {frame_text(telling(made, places), places)}"

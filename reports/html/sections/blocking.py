@@ -100,7 +100,14 @@ def build(report: Report) -> Section:
         f"{count_text(left)} pairs with shorter waits are not listed." if left > 0 else "",
         told,
     )
-    return Section("blocking", title, _answer(waits), view)
+    return Section("blocking", title, _stuck_answer(knots) + _answer(waits), view)
+
+
+def _stuck_answer(knots: list[tuple[int, int]]) -> str:
+    if not knots:
+        return ""
+    noun = "thread" if len(knots) == 1 else "threads"
+    return f"{len(knots)} {noun} waited to the end of the run for locks that others had. "
 
 
 def _answer(waits: _Waits) -> str:

@@ -86,7 +86,9 @@ def test_waits_that_never_ended_lead_to_who_had_the_lock() -> None:
     stuck = replace(made, orders=orders)
     light = one_pass("light", 110, instruments=("states",))
     report = builders.report(light, recording=Recording(trace=stuck), standstill="they wait")
-    view = blocking.build(with_states(report)).view
+    section = blocking.build(with_states(report))
+    assert section.answer.startswith("2 threads waited to the end of the run for locks")
+    view = section.view
     assert isinstance(view, View)
     assert view.stuck == (("one", "two"), ("two", "one"))
     assert [one.label for one in view.picture.edges] == ["▲ to the end"] * 2
