@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from concurtrace.discovery import unknown
-from concurtrace.errors import UsageError
+from concurtrace.errors import RunDataError, UsageError
 from concurtrace.recording.live import is_running
 from concurtrace.rundir import comparison, manifest, processes, store
 from concurtrace.rundir.manifest import RunStatus
@@ -19,7 +19,7 @@ def find_recorded(wanted: str | None) -> Path:
     """
     if wanted is None:
         for name in reversed(store.list_names()):
-            if is_under_way(store.RUNS / name):
+            if _is_one(store.RUNS / name):
                 return store.RUNS / name
         return _refuse(store.find("last"), "No run is being recorded here. The last one")
     if wanted.isdecimal():
@@ -41,7 +41,7 @@ def _recorded_processes() -> Iterator[tuple[int, Path]]:
     """List the processes that are recorded now, and those that record them, each with its run."""
     for name in store.list_names():
         run = store.RUNS / name
-        if not is_under_way(run):
+        if not _is_one(run):
             continue
         for raw in _passes(run):
             if (launcher := _launcher(raw)) is not None:
@@ -50,6 +50,14 @@ def _recorded_processes() -> Iterator[tuple[int, Path]]:
                 pid, _, start_ns = path.stem.partition("-")
                 if is_running(int(pid), int(start_ns)):
                     yield int(pid), run
+
+
+def _is_one(run: Path) -> bool:
+    """Tell whether a run is under way, of all that there are: damaged ones are not meant."""
+    try:
+        return is_under_way(run)
+    except RunDataError:
+        return False
 
 
 def is_under_way(run: Path) -> bool:

@@ -88,8 +88,16 @@ def _pictures(folder: Path) -> Iterator[list[str]]:
                     break
         if not seen and not is_under_way(folder):
             return
-        name = watched.name if watched is not None and seen else _NOTHING
-        yield [f"{folder.name} · {name}", *([""] if seen else []), *describe(seen, colours=colours)]
+        if watched is not None and seen:
+            yield [_title(folder, watched), "", *describe(seen, colours=colours)]
+        else:
+            yield [f"{folder.name} · {_NOTHING}"]
+
+
+def _title(folder: Path, watched: Path) -> str:
+    """Name the run and its pass, and in a comparison the mode whose turn it is."""
+    mode = [] if watched.parents[1] == folder else [watched.parents[1].name]
+    return " · ".join((folder.name, *mode, watched.name))
 
 
 def _watch(raw: Path) -> Watch:

@@ -137,6 +137,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     (run,) = (folder / store.RUNS).iterdir()
     raw = run / store.RAW / "light"
     process = _until(_all_at_rest(Watch(raw / "states", raw / "tasks", dict)))
+    damaged = folder / store.RUNS / "29991231-000000-damaged"
+    damaged.mkdir()
+    (damaged / "run.json").write_text("{")
     by_pid = concurtrace(folder, "live", str(process.pid), "--interval", "0.05")
     by_nobody = concurtrace(folder, "live", "99999999")
     shown, terminal = _on_terminal(folder, run.name)
