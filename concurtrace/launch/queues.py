@@ -24,7 +24,9 @@ _MADE_BY = {
 def show(module: ModuleType, watch: Callable[[object], None]) -> None:
     """Call ``watch(deque)`` for every ``Queue`` that is made from now on."""
     method, attribute = _MADE_BY[module.__name__]
-    original = getattr(module.Queue, method)
+    original = vars(module.Queue).get(method)
+    if type(original) is not type(show):  # another class has its name: gevent puts its own there
+        return
 
     def make(queue: Any, *args: Any, **kwargs: Any) -> None:
         original(queue, *args, **kwargs)

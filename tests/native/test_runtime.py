@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
+from concurtrace.launch.queues import show
+
 from .conftest import Bench
 
 START = """
@@ -164,3 +168,12 @@ several.cancel_join_thread()
     lengths = [one.readings[0][1] for one in bench.record(code).root().queues]
     assert lengths[0] == 60
     assert 70 < lengths[1] <= 80
+
+
+def test_a_class_that_another_library_put_in_the_place_of_a_queue_stays_as_it_is() -> None:
+    module, watched = ModuleType("queue"), list[object]()
+    # As gevent's, whose methods are C's and can't be replaced.
+    module.Queue = list  # type: ignore[attr-defined]
+    show(module, watched.append)
+    assert module.Queue("ab") == ["a", "b"]
+    assert watched == []
