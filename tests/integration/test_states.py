@@ -14,6 +14,7 @@ import pytest
 
 from concurtrace.analysis.gil import gil_totals
 from concurtrace.analysis.locks import lock_table
+from concurtrace.analysis.processes import processes_report
 from concurtrace.analysis.states import unknown_share
 from concurtrace.instruments import _recorder
 from concurtrace.model.states import STATES, Reason, State
@@ -306,6 +307,26 @@ def test_every_child_is_there_with_its_parent_name_and_end(told: Told) -> None:
     shell = told.process("sh")
     assert shell.command == ("sh", "-c", "exit 7")
     assert not told.trace.threads_of(shell)
+
+
+def test_children_are_asked_for_come_up_and_then_work(told: Told) -> None:
+    report = processes_report(told.trace)
+    costs = {told.trace.processes[one.row].pid: one for one in report.costs}
+    for name in ("main", "fork", "spawn", "python"):
+        phases = costs[told.who[name]].phases
+        assert None not in (phases.first_ns, phases.python_ns, phases.work_ns), name
+        times = (phases.first_ns, phases.python_ns, phases.work_ns)
+        ordered = [phases.asked_ns, *(ns for ns in times if ns is not None), phases.end_ns]
+        assert ordered == sorted(ordered), name
+    spawned = costs[told.who["spawn"]].phases
+    # It imports the program before it calls what it was made for.
+    assert spawned.python_ns is not None
+    assert spawned.work_ns is not None
+    assert spawned.python_ns < spawned.work_ns
+    main = [
+        one for one in report.exchanges if told.trace.processes[one.row].pid == told.who["main"]
+    ]
+    assert {ObjectKind.PIPE, ObjectKind.OTHER} <= {one.kind for one in main}
 
 
 def test_a_killed_process_keeps_what_it_did(told: Told) -> None:
