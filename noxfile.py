@@ -111,7 +111,7 @@ def predictions(session: nox.Session) -> None:
 def report(session: nox.Session) -> None:
     """Measure the HTML report of ten million spans: its file, and a browser with it."""
     session.install("-e", ".[test]")
-    session.run("python", "-m", "benchmarks.report", *session.posargs)
+    session.run("python", "-m", "benchmarks.report", *(session.posargs or ["--large"]))
 
 
 @nox.session

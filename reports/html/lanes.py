@@ -7,6 +7,7 @@ Boundaries are rounded, never durations: nothing drifts.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from concurtrace.model.states import STATES, State
 from concurtrace.model.trace import NO_CORE, Process, SpanFlag, Thread, Times, Trace
 from concurtrace.units import NS_PER_S
 
-Numbers = NDArray[np.int64]
+Numbers = NDArray[np.integer[Any]]
 
 REASONS = 64
 """More than there are reasons: a kind is ``state * REASONS + reason``."""
@@ -24,6 +25,8 @@ MOST = 10_000_000
 """Intervals that are drawn at most; of more, the shortest are folded, and the page says so."""
 _TICKS = ((420 * NS_PER_S, 100), (4_200 * NS_PER_S, 1_000))
 _LONGEST_TICK = 10_000
+_AT_ONCE = 1_000_000
+"""Spans whose wakers are looked up together: what that takes is not needed for all at once."""
 
 
 class Extra(IntEnum):
@@ -58,7 +61,7 @@ class LaneKind(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """Columns, an entry per interval; durations in ticks.
+    """Columns, an entry per interval, of whatever width holds them; durations in ticks.
 
     ``who`` is the lane of the thread or task that ended a wait, held the GIL, was on the path or
     on the core, plus one; ``what`` a row of the trace's stacks, ``on`` of its objects (of tasks see
@@ -130,7 +133,7 @@ def lay_out(
 
 
 def _ticks(trace: Trace, time_ns: int, tick: int) -> int:
-    return max(0, time_ns - trace.start_ns) // tick
+    return int(max(0, time_ns - trace.start_ns)) // tick
 
 
 def _threshold(trace: Trace, most: int) -> int:
@@ -147,9 +150,9 @@ def _has_gil(trace: Trace, process: Process) -> bool:
     return trace.gil and held > 1
 
 
-def lane_numbers(trace: Trace) -> Numbers:
+def lane_numbers(trace: Trace) -> Times:
     """Tell the lane of every thread, by the order in which lanes are made."""
-    numbers = np.zeros(len(trace.threads), np.int64)
+    numbers: Times = np.zeros(len(trace.threads), np.int64)
     at = 0
     for process in trace.processes:
         at += _has_gil(trace, process)
@@ -162,11 +165,12 @@ def lane_numbers(trace: Trace) -> Numbers:
 def _wakers(trace: Trace, numbers: Numbers) -> Numbers:
     """Tell for every span the lane of the thread that ended it, plus one."""
     spans = trace.spans
-    found = np.zeros(len(spans), np.int64)
-    known = np.flatnonzero(spans.waker)
-    rows = trace.rows_of(spans.waker[known], spans.end_ns[known])
-    there = rows >= 0
-    found[known[there]] = numbers[rows[there]] + 1
+    found = np.zeros(len(spans), _dtype(int(numbers.max(initial=0)) + 1))
+    for first in range(0, len(spans), _AT_ONCE):
+        known = first + np.flatnonzero(spans.waker[first : first + _AT_ONCE])
+        rows = trace.rows_of(spans.waker[known], spans.end_ns[known])
+        there = rows >= 0
+        found[known[there]] = numbers[rows[there]] + 1
     return found
 
 
@@ -176,8 +180,8 @@ def _thread(trace: Trace, row: int, tick: int, who: Numbers, threshold: int) -> 
     if threshold:
         kept = spans.dur_ns >= threshold
         spans, ended_by = spans.take(kept), ended_by[kept]
-    kinds = spans.state.astype(np.int64) * REASONS + spans.reason
-    columns = (kinds, spans.stack.astype(np.int64), ended_by, spans.object.astype(np.int64))
+    kinds = spans.state.astype(np.uint16) * np.uint16(REASONS) + spans.reason
+    columns = (kinds, spans.stack, ended_by, spans.object)
     first, last = (_ticks(trace, one, tick) for one in (thread.start_ns, thread.end_ns))
     intervals = fill(
         (spans.start_ns - trace.start_ns) // tick,
@@ -203,17 +207,33 @@ def fill(
     edges = np.empty(2 * count + 2, np.int64)
     edges[0], edges[-1] = first, last
     edges[1:-1:2], edges[2:-1:2] = starts, ends
-    edges = np.clip(np.maximum.accumulate(edges), first, max(first, last))
-    dur = np.diff(edges)
-    spread = [np.zeros(2 * count + 1, np.int64) for _ in columns]
-    spread[0][:] = gap
-    for wide, column in zip(spread, columns, strict=True):
-        wide[1::2] = column
+    edges = np.maximum.accumulate(edges)
+    dur = np.diff(np.clip(edges, first, max(first, last), out=edges))
     kept = dur > 0
-    return Intervals(dur[kept], *(wide[kept] for wide in spread))
+    between = (gap, 0, 0, 0)
+    spread = (_spread(*one)[kept] for one in zip(columns, between, strict=True))
+    return Intervals(narrow(dur[kept]), *spread)
 
 
-def _gil(trace: Trace, row: int, process: Process, tick: int, numbers: Numbers) -> Lane:
+def _spread(column: Numbers, between: int) -> Numbers:
+    """Put the same number before, between and after those of a column."""
+    largest = max(between, int(column.max(initial=0)))
+    wide: Numbers = np.full(2 * len(column) + 1, between, _dtype(largest))
+    wide[1::2] = column
+    return wide
+
+
+def narrow(column: Numbers) -> Numbers:
+    """Give numbers, none of them below 0, the width that holds them."""
+    return column.astype(_dtype(int(column.max(initial=0))))
+
+
+def _dtype(largest: int) -> np.dtype[Any]:
+    # Of unsigned numbers as wide as these and signed ones NumPy would make fractions.
+    return np.min_scalar_type(largest) if largest < 1 << 32 else np.dtype(np.int64)
+
+
+def _gil(trace: Trace, row: int, process: Process, tick: int, numbers: Times) -> Lane:
     """Show who held the GIL of a process; holds of one thread that touch are one."""
     span_rows = slice(trace.threads[process.first].first, trace.threads[process.last - 1].last)
     held = span_rows.start + np.flatnonzero(trace.spans.flags[span_rows] & SpanFlag.GIL_HELD)

@@ -8,6 +8,7 @@ from .lanes import REASONS, LaneKind, Layout
 COLUMNS = 300
 FULL = 255
 """The height of the column in which most threads lived."""
+_AT_ONCE = 1_000_000
 
 
 def strip(layout: Layout, numbers: dict[int, int], columns: int = COLUMNS) -> list[list[int]]:
@@ -27,12 +28,16 @@ def strip(layout: Layout, numbers: dict[int, int], columns: int = COLUMNS) -> li
     for lane in layout.lanes:
         if lane.kind is not LaneKind.THREAD:
             continue
-        ends = lane.start + np.cumsum(lane.intervals.dur)
-        state = lookup[lane.intervals.kind // REASONS] * shape[1]
-        for times, sign in ((ends - lane.intervals.dur, 1), (ends, -1)):
-            cell = state + np.minimum(columns, (times * scale).astype(np.int64))
-            count += sign * np.bincount(cell, minlength=count.size).reshape(shape)
-            total += sign * np.bincount(cell, times, count.size).reshape(shape)
+        since = lane.start
+        for first in range(0, len(lane.intervals), _AT_ONCE):
+            dur = lane.intervals.dur[first : first + _AT_ONCE]
+            ends = since + np.cumsum(dur)
+            state = lookup[lane.intervals.kind[first : first + _AT_ONCE] // REASONS] * shape[1]
+            for times, sign in ((ends - dur, 1), (ends, -1)):
+                cell = state + np.minimum(columns, (times * scale).astype(np.int64))
+                count += sign * np.bincount(cell, minlength=count.size).reshape(shape)
+                total += sign * np.bincount(cell, times, count.size).reshape(shape)
+            since = int(ends[-1])
     edges = np.arange(columns + 1) / scale
     zero = np.zeros((many, 1))
     before = np.concatenate((zero, np.cumsum(count, axis=1)[:, :-1]), axis=1) * edges

@@ -184,7 +184,7 @@ def _used(layout: Layout, column: str, always: tuple[int, ...] = (0,)) -> NDArra
     return np.unique(np.concatenate([np.array(always, np.int64), *parts]))
 
 
-def _renumber(column: NDArray[np.int64], used: NDArray[np.int64]) -> NDArray[Any]:
+def _renumber(column: laid.Numbers, used: NDArray[np.int64]) -> NDArray[Any]:
     """Tell the place of every value among those used, as numbers as narrow as can be."""
     narrow = np.min_scalar_type(len(used))
     table = np.zeros(int(used[-1]) + 1 if len(used) else 1, narrow)

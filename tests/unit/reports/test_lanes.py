@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from concurtrace.reports.html import lanes as laid
+from concurtrace.reports.html import strip as strips
 from concurtrace.reports.html.lanes import REASONS, Extra, Intervals, Lane, LaneKind, lay_out
 from concurtrace.reports.html.pack import pack, planes, unpack, width_of
 from concurtrace.reports.html.sections import timeline
@@ -92,7 +93,9 @@ def test_a_core_is_a_lane_of_who_was_on_it() -> None:
     assert first.intervals.who.tolist() == [2, 0, 0]
 
 
-def test_the_strip_is_the_sum_of_all_threads() -> None:
+@pytest.mark.parametrize("at_once", [7, 1_000_000])
+def test_the_strip_is_the_sum_of_all_threads(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(strips, "_AT_ONCE", at_once)
     layout = lay_out(random_trace(5))
     numbers = {code: code for code in range(len(State) + len(Extra))}
     rows = np.array(strip(layout, numbers, 50))
@@ -155,6 +158,24 @@ def random_trace(seed: int, spans: int = 500) -> Trace:
             state = (State.RUNNING, State.GIL_WAIT, State.SLEEP, State.IO_WAIT)[chosen.integers(4)]
             made = made.span(state, float(chosen.exponential(0.3)), at="a.py:1 in f")
     return made.build()
+
+
+def test_who_ended_a_wait_is_the_same_looked_up_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = two_threads().build()
+    whole = [lane.intervals.who.tolist() for lane in lay_out(built).lanes]
+    monkeypatch.setattr(laid, "_AT_ONCE", 1)
+    assert [lane.intervals.who.tolist() for lane in lay_out(built).lanes] == whole
+
+
+@pytest.mark.parametrize("largest", [0, 255, 256, 65_535, 65_536, (1 << 32) - 1, 1 << 32])
+def test_columns_are_as_narrow_as_their_numbers(largest: int) -> None:
+    column = laid.narrow(np.array([0, largest]))
+    assert column.tolist() == [0, largest]
+    assert column.itemsize == (
+        8 if largest >> 32 else 1 if largest < 256 else 2 if largest < 65_536 else 4
+    )
+    # No fractions: sums of lengths are times.
+    assert np.issubdtype((5 + np.cumsum(column) - column).dtype, np.integer)
 
 
 def test_boundaries_do_not_drift() -> None:

@@ -2,8 +2,10 @@
 
 import itertools
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
+from concurtrace.reports.html import levels as module
 from concurtrace.reports.html.levels import density, levels
 from concurtrace.reports.html.patterns import patterns
 from concurtrace.reports.html.sections import parallelism
@@ -22,23 +24,32 @@ STRETCHES = st.lists(
 )
 
 
-@given(STRETCHES)
-def test_levels_are_what_counting_every_tick_gives(stretches: list[tuple[int, int]]) -> None:
+AT_ONCE = st.sampled_from([1, 3, 1_000_000])
+
+
+@given(STRETCHES, AT_ONCE)
+def test_levels_are_what_counting_every_tick_gives(
+    stretches: list[tuple[int, int]], at_once: int
+) -> None:
     starts, ends = (np.array([one[n] for one in stretches], np.int64) for n in (0, 1))
     counted = [sum(start <= tick < end for start, end in stretches) for tick in range(10, 120)]
     expected = np.bincount(counted).tolist()
-    assert levels(starts, ends, 10, 120).tolist() == expected
+    with mock.patch.object(module, "_AT_ONCE", at_once):
+        assert levels(starts, ends, 10, 120).tolist() == expected
 
 
-@given(STRETCHES)
-def test_density_is_the_mean_of_every_column(stretches: list[tuple[int, int]]) -> None:
+@given(STRETCHES, AT_ONCE)
+def test_density_is_the_mean_of_every_column(
+    stretches: list[tuple[int, int]], at_once: int
+) -> None:
     starts, ends = (np.array([one[n] for one in stretches], np.int64) for n in (0, 1))
     edges = range(0, 160, 20)
     expected = [
         sum(max(0, min(end, right) - max(start, left)) for start, end in stretches) / 20
         for left, right in itertools.pairwise(edges)
     ]
-    assert np.allclose(density(starts, ends, 0, 140, 7), expected)
+    with mock.patch.object(module, "_AT_ONCE", at_once):
+        assert np.allclose(density(starts, ends, 0, 140, 7), expected)
 
 
 def test_the_histogram_says_how_many_were_at_work_and_could_have_been() -> None:

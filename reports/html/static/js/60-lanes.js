@@ -11,28 +11,25 @@ const Lanes = (() => {
   const STEP = 32;
 
   /** Memory that one block after the other is unpacked in: many short-lived arrays would add up before they are freed. */
+  let zipped = new Uint8Array(0);
   let room = new Uint8Array(0);
   let places = new Uint32Array(0);
 
-  /** Base64 and gzip off; holds until the next call. @param {string} text @param {number} length @returns {Promise<Uint8Array>} */
-  async function inflate(text, length) {
-    const coder = /** @type {any} */ (Uint8Array);
-    const bytes = coder.fromBase64 ? coder.fromBase64(text) : Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-    const stream = new DecompressionStream("gzip");
-    const writer = stream.writable.getWriter();
-    // What goes wrong in writing is told by reading.
-    writer.write(bytes).catch(() => {});
-    writer.close().catch(() => {});
+  /** Base64 off; holds until the next call. @param {string} text @returns {Uint8Array} */
+  function decode(text) {
+    const most = Math.ceil(text.length / 4) * 3;
+    if (zipped.length < most) zipped = new Uint8Array(most);
+    const coder = /** @type {any} */ (zipped);
+    if (coder.setFromBase64) return zipped.subarray(0, coder.setFromBase64(text).written);
+    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  }
+
+  /** The bytes of a block; they hold until the next call. @param {string} text @param {number} length */
+  function unpack(text, length) {
     if (room.length < length) room = new Uint8Array(length);
-    const reader = stream.readable.getReader();
-    let at = 0;
-    for (let { value, done } = await reader.read(); !done; { value, done } = await reader.read()) {
-      if (at + value.length > length) throw new Error("a block of the timeline is damaged");
-      room.set(value, at);
-      at += value.length;
-    }
-    if (at !== length) throw new Error("a block of the timeline is damaged");
-    return room.subarray(0, length);
+    const bytes = room.subarray(0, length);
+    Inflate.gunzip(decode(text), bytes);
+    return bytes;
   }
 
   /** How many bytes a block has. @param {[[number, number][], number[]]} shape */
@@ -66,11 +63,11 @@ const Lanes = (() => {
   /** Fill lanes from one block. @param {Lane[]} lanes @param {[[number, number][], number[]]} shape @param {Uint8Array} bytes */
   function fill(lanes, [pieces, widths], bytes) {
     const count = pieces.reduce((sum, [, many]) => sum + many, 0);
-    const kinds = numbers(widths[0], count);
-    for (let plane = 0; plane < widths[0]; plane++) {
+    const kinds = widths[0] === 1 ? bytes.subarray(0, count) : new Uint16Array(count);
+    for (let plane = 0; plane < widths[0] && widths[0] > 1; plane++) {
       for (let index = 0; index < count; index++) kinds[index] |= bytes[plane * count + index] << (8 * plane);
     }
-    locate(/** @type {Uint8Array} */ (kinds));
+    locate(kinds);
     let from = 0;
     for (const [number, many] of pieces) {
       const lane = lanes[number];
@@ -127,38 +124,46 @@ const Lanes = (() => {
     if (number < lane.count) out[stateOf[lane.kinds[number]]] += tick - lane.starts[number];
   }
 
-  /** What every state took in each of `count` equal columns from `t0` to `t1`, in ticks: exact at every zoom.
+  /** What every state took in the columns `from` to `to` of a grid with `count` equal columns between `t0` and `t1`, in
+   * ticks: exact at every zoom, and the same for a column whichever others are asked for. The grid goes on beyond its ends.
+   * `out` is written to if it is given, and may be longer than needed.
    * @param {Lane} lane @param {number[]} stateOf @param {number} states @param {number} t0 @param {number} t1 @param {number} count
-   * @returns {Float64Array} */
-  function columns(lane, stateOf, states, t0, t1, count) {
-    const out = new Float64Array(count * states);
+   * @param {number} [from] @param {number} [to] @param {Float64Array} [out] @returns {Float64Array} */
+  function columns(lane, stateOf, states, t0, t1, count, from = 0, to = count, out = new Float64Array((to - from) * states)) {
+    out.fill(0, 0, (to - from) * states);
     if (!lane.count) return out;
-    const [first, last] = [lane.starts[0], lane.starts[lane.count]];
-    const cut = (/** @type {number} */ tick) => Math.min(last, Math.max(first, tick));
+    const { starts, kinds } = lane;
+    const [first, last] = [starts[0], starts[lane.count]];
+    const edge = (/** @type {number} */ x) => Math.min(last, Math.max(first, t0 + ((t1 - t0) * x) / count));
     let left = new Float64Array(states);
     let right = new Float64Array(states);
-    let tick = cut(t0);
+    let summed = false;
+    let tick = edge(from);
     let number = tick >= last ? lane.count : find(lane, tick);
-    before(lane, stateOf, tick, number, left);
-    for (let x = 0; x < count; x++) {
-      const next = cut(t0 + ((t1 - t0) * (x + 1)) / count);
+    for (let x = from, at = 0; x < to; x++, at += states) {
+      const next = edge(x + 1);
       if (next === tick) continue;
-      if (number < lane.count && next <= lane.starts[number + 1]) {
-        // One interval covers the column: nothing has to be summed up.
-        const state = stateOf[lane.kinds[number]];
-        out[x * states + state] = next - tick;
-        left[state] += next - tick;
-        if (next === lane.starts[number + 1]) number = next >= last ? lane.count : find(lane, next, number);
+      const end = next >= last ? lane.count : find(lane, next, number);
+      if (end - number < STEP) {
+        // So few are added up faster than looked up.
+        for (; number < end; number++) {
+          out[at + stateOf[kinds[number]]] += starts[number + 1] - tick;
+          tick = starts[number + 1];
+        }
+        if (number < lane.count) out[at + stateOf[kinds[number]]] += next - tick;
+        summed = false;
       } else {
-        number = next >= last ? lane.count : find(lane, next, number);
-        before(lane, stateOf, next, number, right);
-        for (let state = 0; state < states; state++) out[x * states + state] = right[state] - left[state];
+        if (!summed) before(lane, stateOf, tick, number, left);
+        before(lane, stateOf, next, end, right);
+        for (let state = 0; state < states; state++) out[at + state] = right[state] - left[state];
         [left, right] = [right, left];
+        summed = true;
+        number = end;
       }
       tick = next;
     }
     return out;
   }
 
-  return { inflate, sizeOf, empty, fill, index, find, columns };
+  return { unpack, sizeOf, empty, fill, index, find, columns };
 })();

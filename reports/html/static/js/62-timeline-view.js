@@ -22,6 +22,9 @@ const TimelineView = (() => {
       this.looks = /** @type {Look[]} */ (data.states.map((/** @type {string[]} */ [name, token, pattern, meaning]) => (
         { name, token, pattern, meaning, shown: true, tile: new Uint32Array(1), width: 1 })));
       this.stateOf = /** @type {number[]} */ (data.kinds.map((/** @type {[number, string]} */ [state]) => state));
+      this.kept = new Strips.Kept(this.stateOf, this.looks);
+      /** How often all had to be painted anew. */
+      this.version = 0;
       this.t0 = 0;
       this.t1 = /** @type {number} */ (data.length);
       this.selected = /** @type {Place | null} */ (null);
@@ -44,7 +47,22 @@ const TimelineView = (() => {
         mine.push([start, end, state]);
         this.marks.set(this.lanes[lane], mine);
       }
+      // Pixels of the page: all, those beside the names, and of those how many the screen has.
+      this.width = this.left = this.pixels = this.columns = this.ratio = 1;
       this.place();
+      this.measure();
+    }
+
+    /** See how wide it is; asking the page for it at every use would take longer than drawing. */
+    measure() {
+      const ratio = Math.min(3, devicePixelRatio || 1);
+      this.width = this.scroll.clientWidth;
+      this.left = Math.min(190, Math.round(this.width * 0.28));
+      this.pixels = Math.max(1, this.width - this.left - 8);
+      this.columns = Math.max(1, Math.round(this.pixels * ratio));
+      if (ratio === this.ratio && this.version) return;
+      this.ratio = ratio;
+      this.prepare();
     }
 
     /** Give every lane its row, below the name of its process; those that do not match a search have none. */
@@ -68,10 +86,6 @@ const TimelineView = (() => {
       this.rowOf = new Map(this.rows.map((row) => [row.lane, row]));
     }
 
-    get ratio() { return Math.min(3, devicePixelRatio || 1); }
-    get left() { return Math.min(190, Math.round(this.width * 0.28)); }
-    get width() { return this.scroll.clientWidth; }
-    get pixels() { return Math.max(1, this.width - this.left - 8); }
     /** @param {number} tick */
     x(tick) { return this.left + ((tick - this.t0) / (this.t1 - this.t0)) * this.pixels; }
     /** @param {number} x */
@@ -91,9 +105,21 @@ const TimelineView = (() => {
     range(t0, t1) {
       const length = this.data.length;
       const span = Math.min(length, Math.max(20, t1 - t0));
-      const start = Math.min(length - span, Math.max(0, (t0 + t1) / 2 - span / 2));
+      const inside = (/** @type {number} */ start) => Math.min(length - span, Math.max(0, start));
+      let start = inside((t0 + t1) / 2 - span / 2);
+      const step = span / this.columns;
+      if (Math.abs(span - (this.t1 - this.t0)) < step / 1000 && start > 0 && start < length - span) {
+        // What moves by whole columns is not painted anew.
+        start = inside(this.t0 + Math.round((start - this.t0) / step) * step);
+      }
       this.t0 = start;
       this.t1 = start + span;
+    }
+
+    /** Move by columns of the picture. @param {number} many */
+    by(many) {
+      const far = (many * (this.t1 - this.t0)) / this.columns;
+      this.range(this.t0 + far, this.t1 + far);
     }
 
     /** Prepare colours: at the start, and when theme or resolution change. */
@@ -102,30 +128,61 @@ const TimelineView = (() => {
       const names = ["page", "text", "muted", "line", "frame", "accent"];
       this.colours = Object.fromEntries(names.map((name) => [name, CT.colour(name)]));
       this.font = `12px ${getComputedStyle(document.documentElement).getPropertyValue("--sans")}`;
+      this.forget();
+    }
+
+    /** Paint all anew the next time: colours, or what is shown, have changed. */
+    forget() {
+      this.kept.forget();
+      this.version++;
+    }
+
+    /** Make the canvas as large as it has to be, and clear it. @param {number} height */
+    clear(height) {
+      const { canvas, context, ratio, width } = this;
+      const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];
+      if (canvas.width !== wide || canvas.height !== tall) {
+        canvas.width = wide;
+        canvas.height = tall;
+      }
+      const sizes = /** @type {[HTMLElement, string, number][]} */ ([
+        [this.scroll, "height", height], [this.space, "height", this.tall], [canvas, "width", width], [canvas, "height", height]]);
+      for (const [element, name, size] of sizes) {
+        const text = `${size}px`;
+        if (element.style.getPropertyValue(name) !== text) element.style.setProperty(name, text);
+      }
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, wide, tall);
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      Object.assign(context, { font: this.font, textBaseline: "middle", direction: "ltr" });
     }
 
     /** @param {boolean} [whole] draw every lane, as for printing */
     draw(whole = false) {
+      this.measure();
       if (!this.width) return;
       const height = whole ? this.tall : Math.min(TALLEST, this.tall);
-      const { canvas, context, ratio } = this;
-      this.scroll.style.height = `${height}px`;
-      this.space.style.height = `${this.tall}px`;
-      canvas.style.width = `${this.width}px`;
-      canvas.style.height = `${height}px`;
-      canvas.width = Math.round(this.width * ratio);
-      canvas.height = Math.round(height * ratio);
-      context.setTransform(ratio, 0, 0, ratio, 0, 0);
-      Object.assign(context, { font: this.font, textBaseline: "middle", direction: "ltr" });
+      this.clear(height);
       const top = whole ? 0 : this.scroll.scrollTop;
-      for (const row of this.rows) {
-        const y = row.y - top;
-        if (y < AXIS - ROW || y > height) continue;
-        if (row.lane) this.lane(row.lane, y); else this.words(row.text, 4, y + HEAD / 2 + 2, this.width - 8, "muted");
+      const rows = this.rows.filter((row) => row.y - top >= AXIS - ROW && row.y - top <= height);
+      // All pictures first: switching between them and drawing takes long.
+      if (this.ready) this.pictures(rows, top);
+      for (const row of rows) {
+        if (row.lane) this.lane(row.lane, row.y - top); else this.words(row.text, 4, row.y - top + HEAD / 2 + 2, this.width - 8, "muted");
       }
       this.axis(height);
       if (this.selected) this.arrow(this.selected, top, height);
       if (this.chosen) this.shade(this.chosen, height);
+    }
+
+    /** Put the pictures of lanes in their places. @param {{y: number, lane: Lane | null}[]} rows @param {number} top */
+    pictures(rows, top) {
+      const { kept, context, ratio } = this;
+      kept.aim(this.t0, this.t1, this.columns, Math.round(HEIGHT * ratio));
+      kept.keep(new Set(rows.map((row) => row.lane)));
+      for (const { lane, y } of rows) {
+        if (lane) context.putImageData(kept.picture(lane), Math.round(this.left * ratio), Math.round((y - top) * ratio));
+      }
     }
 
     /** Show which range is added up. @param {[number, number]} range @param {number} height */
@@ -167,18 +224,13 @@ const TimelineView = (() => {
 
     /** @param {Lane} lane @param {number} y */
     lane(lane, y) {
-      const { context, ratio } = this;
+      const { context } = this;
       const chosen = this.selected?.lane === lane;
       this.words(lane.name, 12, y + HEIGHT / 2, this.left - 20, chosen ? "accent" : "text");
       context.strokeStyle = this.colours[chosen ? "accent" : "frame"];
       context.lineWidth = 1;
       context.strokeRect(this.left - 0.5, y - 0.5, this.pixels + 1, HEIGHT + 1);
       if (!this.ready) return;
-      const [width, height] = [Math.max(1, Math.round(this.pixels * ratio)), Math.round(HEIGHT * ratio)];
-      const image = new ImageData(width, height);
-      const columns = Lanes.columns(lane, this.stateOf, this.looks.length, this.t0, this.t1, width);
-      Strips.paint(image, columns, this.looks, (this.t1 - this.t0) / width);
-      context.putImageData(image, Math.round(this.left * ratio), Math.round(y * ratio));
       if (NAMING.has(lane.kind)) this.holders(lane, y);
       this.triangles(lane, y);
       if (chosen && this.selected) this.frame(lane, this.selected.number, y);

@@ -11,6 +11,9 @@ const TimelineStrip = (() => {
       this.move = move;
       this.canvas = /** @type {HTMLCanvasElement} */ (CT.find("timeline-strip"));
       this.context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
+      this.image = new ImageData(1, 1);
+      /** What the image was painted for. */
+      this.painted = "";
       this.drag = /** @type {{x: number, t0: number, t1: number, edge: string} | null} */ (null);
       this.canvas.addEventListener("pointerdown", (event) => this.down(event));
       this.canvas.addEventListener("pointermove", (event) => this.moved(event));
@@ -24,24 +27,33 @@ const TimelineStrip = (() => {
     tick(x) { return Math.min(this.length, Math.max(0, ((x - this.view.left) / this.view.pixels) * this.length)); }
 
     draw() {
-      const { canvas, context, view } = this;
+      const { context, view } = this;
       if (!view.width) return;
-      const rows = view.data.strip;
-      const [wide, tall] = [Math.round(view.width * view.ratio), Math.round(HEIGHT * view.ratio)];
-      canvas.width = wide;
-      canvas.height = tall;
-      canvas.style.width = `${view.width}px`;
-      const pixels = Math.max(1, Math.round(view.pixels * view.ratio));
-      const image = new ImageData(pixels, tall);
-      const states = view.looks.length;
-      const columns = new Float64Array(pixels * states);
-      for (let x = 0; x < pixels; x++) columns.set(rows[Math.floor((x * rows.length) / pixels)], x * states);
-      Strips.paint(image, columns, view.looks, 255);
-      context.putImageData(image, Math.round(view.left * view.ratio), 0);
+      const wanted = `${view.version} ${view.width} ${view.ratio}`;
+      if (wanted !== this.painted) this.paint();
+      this.painted = wanted;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+      context.putImageData(this.image, Math.round(view.left * view.ratio), 0);
       context.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
       Object.assign(context, { font: view.font, textBaseline: "middle", direction: "ltr", fillStyle: view.colours.muted });
       context.fillText("whole run", 12, HEIGHT / 2);
       this.window();
+    }
+
+    /** Paint the whole run; it stays as it is while the window moves. */
+    paint() {
+      const { canvas, view } = this;
+      const rows = view.data.strip;
+      const tall = Math.round(HEIGHT * view.ratio);
+      canvas.width = Math.round(view.width * view.ratio);
+      canvas.height = tall;
+      canvas.style.width = `${view.width}px`;
+      this.image = new ImageData(view.columns, tall);
+      const states = view.looks.length;
+      const sums = new Float64Array(view.columns * states);
+      for (let x = 0; x < view.columns; x++) sums.set(rows[Math.floor((x * rows.length) / view.columns)], x * states);
+      Strips.paint(this.image, sums, view.looks, 255);
     }
 
     window() {

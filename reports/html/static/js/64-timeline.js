@@ -10,6 +10,7 @@
   let drawing = 0;
   let telling = 0;
   let moved = false;
+  let rest = 0;
   // On paper nothing scrolls: every lane is drawn, and stays so while the page is laid out anew.
   let whole = false;
 
@@ -48,8 +49,17 @@
     redraw();
   }
 
-  /** @param {number} share of the range */
-  const pan = (share) => move(view.t0 + share * (view.t1 - view.t0), view.t1 + share * (view.t1 - view.t0));
+  /** Move by whole columns; what is left over counts the next time. @param {number} pixels */
+  function pan(pixels) {
+    const far = pixels * view.ratio + rest;
+    rest = far - Math.round(far);
+    view.by(Math.round(far));
+    moved = true;
+    redraw();
+  }
+
+  /** A tenth of the range. @param {number} direction */
+  const leap = (direction) => pan((direction * view.pixels) / 10);
 
   /** @param {number} factor @param {number} [around] */
   function zoom(factor, around = (view.t0 + view.t1) / 2) {
@@ -148,7 +158,7 @@
   }
 
   const KEYS = /** @type {Record<string, () => void>} */ ({
-    ArrowLeft: () => pan(-0.1), a: () => pan(-0.1), ArrowRight: () => pan(0.1), d: () => pan(0.1),
+    ArrowLeft: () => leap(-1), a: () => leap(-1), ArrowRight: () => leap(1), d: () => leap(1),
     "+": () => zoom(0.5), "=": () => zoom(0.5), w: () => zoom(0.5), "-": () => zoom(2), s: () => zoom(2), 0: fit,
     ArrowUp: () => across(-1), ArrowDown: () => across(1), "[": () => beside(-1), "]": () => beside(1),
     n: () => alike(1), p: () => alike(-1), Enter: jump,
@@ -164,7 +174,7 @@
   canvas.addEventListener("wheel", (event) => {
     if (event.deltaX && Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
       event.preventDefault();
-      pan(event.deltaX / view.pixels);
+      pan(event.deltaX);
     } else if (event.ctrlKey || document.activeElement === canvas) {
       event.preventDefault();
       zoom(1.0015 ** event.deltaY, view.tick(event.offsetX));
@@ -226,6 +236,7 @@
       button.addEventListener("click", () => {
         look.shown = !look.shown;
         button.setAttribute("aria-pressed", String(look.shown));
+        view.forget();
         redraw();
       });
       return CT.el("li", {}, button);
@@ -262,12 +273,39 @@
     themed();
   });
 
+  /** Let the words be seen first. A page in the background is never drawn. */
+  const shown = () => new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    addEventListener("DOMContentLoaded", done);
+  });
+
+  /** An element of the page, once the browser has read all of it: what follows it is there then. @param {string} id */
+  async function read(id) {
+    const whole = () => document.readyState !== "loading" || CT.find(id)?.nextSibling;
+    while (!whole()) {
+      await new Promise((done) => {
+        const more = () => { watch.disconnect(); removeEventListener("DOMContentLoaded", more); done(undefined); };
+        const watch = new MutationObserver(more);
+        watch.observe(document.body, { childList: true });
+        addEventListener("DOMContentLoaded", more);
+      });
+    }
+    return CT.find(id);
+  }
+
+  /** Let others have their turn. */
+  const pause = () => new Promise((done) => { setTimeout(done); });
+
   async function load() {
-    if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023, and the timeline needs a newer one");
+    await shown();
     for (const [number, shape] of data.blocks.entries()) {
-      const block = CT.find(`block-timeline-${number}`);
-      Lanes.fill(view.lanes, shape, await Lanes.inflate(block.textContent, Lanes.sizeOf(shape)));
+      const block = await read(`block-timeline-${number}`);
+      const text = block.firstChild;
+      Lanes.fill(view.lanes, shape, Lanes.unpack(text.data, Lanes.sizeOf(shape)));
+      // What is removed is kept until it is collected; its text is large.
+      text.data = "";
       block.remove();
+      await pause();
     }
     for (const lane of view.lanes) Lanes.index(lane, view.stateOf, view.looks.length);
     view.ready = true;
@@ -279,16 +317,15 @@
   CT.onTheme(themed);
   new ResizeObserver(redraw).observe(scroll);
   // Everything has its place before the page is seen whole: nothing moves once somebody may click.
-  view.prepare();
   legend();
   tell();
   TimelinePanel.show(view, null, go);
   view.draw();
   strip.draw();
   performance.mark("timeline overview");
-  addEventListener("DOMContentLoaded", () => load().catch((error) => {
+  load().catch((error) => {
     CT.find("timeline-panel").replaceChildren(CT.el("p", {}, `The timeline cannot be drawn: ${error.message}. The tables hold.`));
-  }));
+  });
   // What tests measure the picture by.
   Object.assign(canvas, { concurtraceView: view });
 })();
