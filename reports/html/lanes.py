@@ -253,7 +253,7 @@ def _gil(trace: Trace, row: int, process: Process, tick: int, numbers: Times) ->
     return Lane(LaneKind.GIL, row, row, life[0], intervals)
 
 
-def _joined(starts: Times, ends: Times, holders: Numbers) -> tuple[Times, Times, Numbers]:
+def _joined(starts: Times, ends: Times, holders: Times) -> tuple[Times, Times, Times]:
     if not len(starts):
         return starts, ends, holders
     fresh = np.ones(len(starts), bool)
