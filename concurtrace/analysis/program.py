@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -59,32 +59,38 @@ def program(trace: Trace, cores: float) -> Program | None:
 
 
 def rules_of(trace: Trace, cores: float, switch_interval_ns: int, taken: float | None) -> Rules:
-    """Say under which rules a trace was made; ``taken`` is how many cores other programs had.
-
-    Where that is not known, their load is taken from the waits for a core.
-    """
-    others = _others(trace, cores, taken)
-    return Rules(cores, others, trace.gil, switch_interval_ns)
+    """Say under which rules a trace was made; ``taken`` is how many cores other programs had."""
+    return Rules(cores, _others(trace, cores, taken), trace.gil, switch_interval_ns)
 
 
 def _others(trace: Trace, cores: float, taken: float | None) -> float:
-    """Fit how many threads of other programs wanted a core too, so that what they had comes out.
+    """Fit how many threads of other programs wanted a core too.
 
-    With n threads of the target and k of others, fair cores give the target P * n / (n + k).
+    With n threads of the target and k of others, fair cores give the target P * n / (n + k). From
+    what the target had, k is well known where cores were short, and hardly where they were not:
+    then a moment's wait for a core looks as if there were many. From what the others had it is the
+    other way round. The lower of both is right in either case.
     """
-    if taken is None and trace.core_source is CoreSource.NONE:
-        return 0.0
     wants = trace.spans.in_state(*READY) & ~_without_gil(trace)
     wanting = Steps.during(trace, wants).time_at()
     many = np.arange(len(wanting))
     had = sum(one.ns(*WORKING) for one in trace.threads)
 
-    def enough(others: float) -> bool:
-        per = np.minimum(1.0, cores / np.maximum(many + others, 1e-9))
-        if taken is not None:
-            return float((wanting * others * per).sum()) >= taken * trace.wall_ns
-        return float((wanting * many * per).sum()) <= had
+    def share(others: float) -> NDArray[np.float64]:
+        per: NDArray[np.float64] = np.minimum(1.0, cores / np.maximum(many + others, 1e-9))
+        return wanting * per
 
+    found = []
+    if trace.core_source is not CoreSource.NONE:
+        found.append(_least(lambda others: float((share(others) * many).sum()) <= had))
+    if taken is not None:
+        theirs = taken * trace.wall_ns
+        found.append(_least(lambda others: float(share(others).sum()) * others >= theirs))
+    return min(found, default=0.0)
+
+
+def _least(enough: Callable[[float], bool]) -> float:
+    """Search the least number of threads that is enough."""
     low, high = 0.0, MOST_OTHERS
     if enough(low):
         return low

@@ -19,6 +19,8 @@ from concurtrace.model.trace import (
     Trace,
 )
 
+_LOOKED_AT = 100_000
+"""Spans that are looked at to find where the middle of a trace is."""
 _ON_CORE = (State.RUNNING, State.RUNNING_NOGIL)
 
 
@@ -72,6 +74,51 @@ def clip(trace: Trace, start_ns: int, end_ns: int) -> Trace:
         and trace.samples.take(
             (trace.samples.time_ns >= start_ns) & (trace.samples.time_ns < end_ns)
         ),
+    )
+
+
+def middle(trace: Trace, most: int) -> Trace:
+    """Cut out the middle of a trace, about ``most`` spans of it, with totals of these alone.
+
+    Cheap where ``clip`` is not: for a trace of very many spans.
+    """
+    spans = trace.spans
+    some = spans.start_ns[:: max(1, len(spans) // _LOOKED_AT)]
+    half = min(0.5, most / max(len(spans), 1) / 2)
+    low, high = np.quantile(some, (0.5 - half, 0.5 + half)).astype(np.int64).tolist()
+    kept = np.flatnonzero((spans.end_ns > low) & (spans.start_ns < high))
+    part = spans.take(kept)
+    part = replace(
+        part, start_ns=np.maximum(part.start_ns, low), end_ns=np.minimum(part.end_ns, high)
+    )
+    borders = [*(one.first for one in trace.threads), len(spans)]
+    first = np.searchsorted(kept, borders)
+    rows = np.repeat(np.arange(len(trace.threads), dtype=np.uint32), np.diff(first))
+    sums = _table(len(trace.threads), rows, part.state, part.dur_ns)
+    threads = tuple(
+        _thread_within(one, (low, high), (int(first[row]), int(first[row + 1])), sums[row])
+        for row, one in enumerate(trace.threads)
+    )
+    folds = trace.folds.take((trace.folds.end_ns > low) & (trace.folds.start_ns < high))
+    return replace(
+        trace, spans=part, threads=threads, start_ns=low, end_ns=high, folds=folds, samples=None
+    )
+
+
+def _thread_within(
+    one: Thread, times: tuple[int, int], rows: tuple[int, int], sums: NDArray[np.int64]
+) -> Thread:
+    totals = {STATES[code]: StateTotal(int(sums[code]), 1) for code in np.flatnonzero(sums)}
+    worked = one.ns(*_ON_CORE)
+    still = sum(totals[state].ns for state in _ON_CORE if state in totals)
+    return replace(
+        one,
+        first=rows[0],
+        last=rows[1],
+        start_ns=min(max(one.start_ns, times[0]), times[1]),
+        end_ns=max(min(one.end_ns, times[1]), times[0]),
+        totals=totals,
+        cpu_ns=round(one.cpu_ns * still / worked) if one.cpu_ns and worked else one.cpu_ns,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from concurtrace.analysis.replay import Program, Rules, Step, Worker, replay
 from concurtrace.analysis.unchanged import Replayed as Replayed
 from concurtrace.model.report import Prediction
-from concurtrace.units import share_text
+from concurtrace.units import share_text, time_text
 
 WORST_ERROR = 0.25
 """A model that misses the run itself by more says nothing about another."""
@@ -67,6 +67,9 @@ def predict(
     if base.folded >= FOLDED:
         share = share_text(base.folded)
         assumptions = (*assumptions, f"{share} of the time, known as sums only, passed evenly")
+    if base.part < 1:
+        passed = time_text(base.wall_ns)
+        assumptions = (*assumptions, f"all of the run is like the {passed} in its middle")
     spread = max(abs(base.error), LEAST_ERROR)
     return Prediction(
         what_if,

@@ -27,7 +27,8 @@ def predict_without(case: Case, lock: ContendedLock) -> Prediction | None:
             for step in one.steps
             if step.does is Does.PYTHON
         )
-        cheaper = max(0.0, 1 - saved * TAKEN_NS * lock.acquisitions / max(work, 1))
+        spent = TAKEN_NS * lock.acquisitions * base.part
+        cheaper = max(0.0, 1 - saved * spent / max(work, 1))
 
         def steps(worker: Worker) -> tuple[Step, ...]:
             kept = [s for s in worker.steps if not (s.does is Does.WAIT and s.object in objects)]

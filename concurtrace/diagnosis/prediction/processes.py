@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from concurtrace.analysis.once import once_ns
 from concurtrace.analysis.replay import START, Does, Program, Step, Worker
 from concurtrace.diagnosis.case import Case
@@ -48,18 +50,25 @@ def predict_processes(case: Case) -> Prediction | None:
             return None
         dealt = split
         assumptions = (f"all of the work can be divided among {many}", *ASSUMPTIONS)
-    taken = _acquisitions(case)
-    again = once_ns(case.trace, imports=dealt is base.program)
+    taken = round(_acquisitions(case) * base.part)
+    again, fresh = once_ns(case.trace, imports=dealt is base.program), CHILD_NS
+    if base.part < 1:
+        # What is done once, and coming up, are at the start.
+        again, fresh = np.zeros_like(again), 0
 
     def change(base: Replayed, scale: float) -> Changed:
-        return Changed(in_processes(dealt, scale, taken, again), base.rules)
+        made = in_processes(dealt, scale, taken, again, round(fresh * scale))
+        return Changed(made, base.rules)
 
     return predict(base, "processes", change, UNKNOWN, assumptions)
 
 
-def in_processes(program: Program, scale: float, acquisitions: int, once: Times) -> Program:
+def in_processes(
+    program: Program, scale: float, acquisitions: int, once: Times, fresh_ns: int
+) -> Program:
     """Give every worker but the first one's thread a process of its own.
 
+    To come up and to end each takes ``fresh_ns``.
     What threads did once for all of them (``once``, by rows of threads), each process does anew.
     """
     places = [place for place in range(len(program.workers)) if place != program.last]
@@ -83,7 +92,7 @@ def in_processes(program: Program, scale: float, acquisitions: int, once: Times)
         if place == program.last:
             workers.append(Worker(one.row, one.process, tuple(steps)))
             continue
-        more = round(CHILD_NS * scale) + again[place]
+        more = fresh_ns + again[place]
         workers.append(Worker(one.row, -1 - place, begun_otherwise(tuple(steps), 0, more)))
     return replace(program, workers=tuple(workers))
 

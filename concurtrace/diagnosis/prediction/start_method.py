@@ -19,9 +19,11 @@ from concurtrace.recording.reasons import standard_module
 COMES_UP_NS: Mapping[str, int] = {
     "fork": 3_000_000,
     "forkserver": 15_000_000,
-    "spawn": 60_000_000,
+    "spawn": 72_000_000,
 }
-"""CPU time of a process until it comes to its work, measured with small programs."""
+"""CPU time of a process beside its work, measured with small programs."""
+ENDS_NS: Mapping[str, int] = {"fork": 0, "forkserver": 0, "spawn": 12_000_000}
+"""What of it comes after the work: only an interpreter of its own is taken down in order."""
 SERVER_NS = 60_000_000
 """What a fork server takes to come up itself, once, while its parent waits for it."""
 UNKNOWN = Guess(1.0, 3.0, 0.5)
@@ -58,8 +60,9 @@ def _predict(case: Case, method: str) -> Prediction | None:
     """
     children = _children(case.trace)
     theirs = {one.started_by for one in children}
-    if case.replayed is None or len(theirs) != 1 or method in theirs:
+    if case.replayed is None or case.replayed.part < 1 or len(theirs) != 1 or method in theirs:
         return None
+    (was,) = theirs
     new = {one.first for one in children}
     before = {one.first: before_work_ns(case.trace, one) for one in children}
     before |= _servers(case.trace, children)
@@ -72,7 +75,10 @@ def _predict(case: Case, method: str) -> Prediction | None:
             more = COMES_UP_NS[method] if worker.row in new else 0
             if worker.row == first and method == "forkserver":
                 more += SERVER_NS
-            return begun_otherwise(worker.steps, before[worker.row], round(more * scale))
+            kept = worker.steps
+            if worker.row in new:
+                kept = lessened(kept[::-1], ENDS_NS[was])[::-1]
+            return begun_otherwise(kept, before[worker.row], round(more * scale))
 
         return Changed(with_steps(base.program, steps), base.rules)
 
@@ -134,17 +140,36 @@ def _worked_ns(trace: Trace, thread: int, until_ns: int) -> int:
     return int(np.maximum(ns, 0)[spans.in_state(*WORKING)].sum())
 
 
-def begun_otherwise(steps: tuple[Step, ...], less_ns: int, more_ns: int) -> tuple[Step, ...]:
-    """Take off what was computed first, and put other work in its place."""
+def begun_otherwise(steps: tuple[Step, ...], before_ns: int, more_ns: int) -> tuple[Step, ...]:
+    """Take off what was done first, waits included, and put other work in its place.
+
+    ``before_ns`` is how much of it was computing.
+    """
     started = [n for n, one in enumerate(steps) if one.does is Does.WAIT and one.object == START]
     place = started[0] + 1 if started else 0
     made = list(steps[:place])
     if more_ns > 0:
         made.append(Step(Does.PYTHON, more_ns))
     for step in steps[place:]:
-        if step.does in (Does.PYTHON, Does.NATIVE) and less_ns > 0:
-            taken = min(less_ns, step.ns)
-            less_ns -= taken
-            step = step._replace(ns=step.ns - taken)
+        if before_ns > 0:
+            if step.does in (Does.DELAY, Does.KEEPS_GIL):
+                continue
+            step, before_ns = _shortened(step, before_ns)
         made.append(step)
     return tuple(made)
+
+
+def lessened(steps: tuple[Step, ...], less_ns: int) -> tuple[Step, ...]:
+    """Take so much computing off the first steps."""
+    made = []
+    for step in steps:
+        step, less_ns = _shortened(step, less_ns)
+        made.append(step)
+    return tuple(made)
+
+
+def _shortened(step: Step, less_ns: int) -> tuple[Step, int]:
+    if step.does not in (Does.PYTHON, Does.NATIVE):
+        return step, less_ns
+    taken = min(less_ns, step.ns)
+    return step._replace(ns=step.ns - taken), less_ns - taken

@@ -10,7 +10,11 @@ from concurtrace.analysis.replay import HANDOVER_NS, START, Does, Program, Step
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
 from concurtrace.diagnosis.prediction.loops import is_loop
-from concurtrace.diagnosis.prediction.start_method import before_work_ns, begun_otherwise
+from concurtrace.diagnosis.prediction.start_method import (
+    before_work_ns,
+    begun_otherwise,
+    lessened,
+)
 from concurtrace.diagnosis.prediction.workers import divided
 from concurtrace.model.report import Prediction
 from concurtrace.model.trace import Trace
@@ -28,7 +32,7 @@ def predict_threads(case: Case) -> Prediction | None:
     if base is None or not case.trace.gil:
         return None
     if len({one.process for one in case.workers}) > 1:
-        less = _less_in_threads(case.trace)
+        less = _children(case.trace) if base.part == 1 else {}
         return predict(
             base,
             "threads",
@@ -54,31 +58,28 @@ def predict_threads(case: Case) -> Prediction | None:
     )
 
 
-def _less_in_threads(trace: Trace) -> Mapping[int, int]:
+def _children(trace: Trace) -> Mapping[int, tuple[int, int]]:
     """Return by rows of threads what children computed that threads need not.
 
-    To come up, and what a process does once: of the latter each keeps its share of one.
+    Until they came to their work; and what a process does once, of which each keeps its share.
     """
     children = [one for one in trace.processes if one.parent is not None and one.first < one.last]
     once = once_ns(trace, imports=True)
+    spared = 1 - 1 / max(len(children), 1)
     return {
-        one.first: before_work_ns(trace, one)
-        + round(int(once[one.first]) * (1 - 1 / len(children)))
+        one.first: (before_work_ns(trace, one), round(int(once[one.first]) * spared))
         for one in children
     }
 
 
-def _merged(base: Replayed, dearer: float, less_ns: Mapping[int, int]) -> Changed:
+def _merged(base: Replayed, dearer: float, less: Mapping[int, tuple[int, int]]) -> Changed:
     home = base.program.workers[base.program.last].process
-    workers = tuple(
-        replace(
-            one,
-            process=home,
-            steps=begun_otherwise(_at_once(one.steps), less_ns.get(one.row, 0), 0),
-        )
-        for one in base.program.workers
-    )
-    return Changed(_dearer(replace(base.program, workers=workers), dearer), base.rules)
+    workers = []
+    for one in base.program.workers:
+        before_ns, once = less.get(one.row, (0, 0))
+        steps = begun_otherwise(_at_once(one.steps), before_ns, 0)
+        workers.append(replace(one, process=home, steps=lessened(steps, once)))
+    return Changed(_dearer(replace(base.program, workers=tuple(workers)), dearer), base.rules)
 
 
 def _at_once(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from concurtrace.analysis import program, unchanged
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.engine import diagnose, judge
 from concurtrace.diagnosis.prediction.chosen import predictions
@@ -51,6 +52,18 @@ def test_the_unchanged_replay_says_how_far_off_the_model_is() -> None:
     found = predict_processes(turns())
     assert found is not None
     assert abs(found.model_error) < 0.02
+
+
+def test_of_a_run_that_is_too_large_the_middle_is_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(program, "MOST_SPANS", 150)
+    monkeypatch.setattr(unchanged, "PART", 60)
+    found = predict_processes(turns())
+    assert speedup(found) == 2
+    assert found is not None
+    (part,) = re.findall(r"all of the run is like the (\d+) ms in its middle", str(found))
+    assert 100 < int(part) < 250
 
 
 def test_computing_threads_become_processes_on_two_cores() -> None:
@@ -140,8 +153,8 @@ def started(method: str, before: int, at: str = "process.py:314 in BaseProcess._
 @pytest.mark.parametrize(
     ("method", "before", "change", "after"),
     [
-        ("spawn", 100, predict_fork, 300 + COMES_UP_NS["fork"] / MS),
-        ("spawn", 100, predict_forkserver, 300 + (COMES_UP_NS["forkserver"] + SERVER_NS) / MS),
+        ("spawn", 100, predict_fork, 288 + COMES_UP_NS["fork"] / MS),
+        ("spawn", 100, predict_forkserver, 288 + (COMES_UP_NS["forkserver"] + SERVER_NS) / MS),
         ("forkserver", 30, predict_fork, 370 + COMES_UP_NS["fork"] / MS),
         ("fork", 0, predict_spawn, 400 + COMES_UP_NS["spawn"] / MS),
     ],
