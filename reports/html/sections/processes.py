@@ -9,6 +9,7 @@ from statistics import median
 from concurtrace.model.masking import mask_arguments
 from concurtrace.model.process_report import Phases, ProcessCost
 from concurtrace.model.report import ProcessReport, Report, StatesReport
+from concurtrace.model.runtime import Generation
 from concurtrace.model.trace import Times, Trace
 from concurtrace.units import count_text, time_text
 
@@ -24,6 +25,7 @@ from ..links import stretch
 from ..section import Section
 from ._exchanges import Wait, waits_told
 from ._messages import Counted, counted
+from ._queues import Queue, queues_told
 
 _DRAWN = 60
 """How many processes are drawn; the table has more."""
@@ -62,6 +64,7 @@ class Row:
     sending: str
     receiving: str
     importing: str
+    collecting: str
     command: str
     link: str
     keys: tuple[int, ...]
@@ -84,6 +87,7 @@ class View:
     note: str
     waits: tuple[Wait, ...]
     wait_unit: str
+    queues: tuple[Queue, ...]
     messages: tuple[Counted, ...]
     advice: str
     pass_name: str
@@ -114,6 +118,7 @@ def build(report: Report) -> Section:
         note=_note(len(order)),
         waits=waits,
         wait_unit=wait_unit,
+        queues=queues_told(report, trace, states),
         messages=messages,
         advice=absence(report, "", "functions").command if several and not messages else "",
         pass_name=states.pass_name,
@@ -210,6 +215,7 @@ class _Rows:
         spent = cost.messages
         sums = (spent.sending_ns, spent.receiving_ns, spent.importing_ns) if spent else (None,) * 3
         told = [self._time(ns) for ns in (*steps, phases.start_ns, *sums)]
+        collecting, collecting_ns = self._collecting(cost)
         return Row(
             label=process_name(process),
             depth=min(depth, _DEEPEST),
@@ -229,6 +235,7 @@ class _Rows:
             sending=told[4],
             receiving=told[5],
             importing=told[6],
+            collecting=collecting,
             command=self._command(cost, process),
             link=stretch(phases.asked_ns, phases.end_ns, self._lane(cost.row), phases.first_ns),
             keys=(
@@ -237,6 +244,7 @@ class _Rows:
                 phases.end_ns - phases.asked_ns,
                 *(ns or 0 for ns in sums),
                 process.cpu_ns or 0,
+                collecting_ns,
             ),
         )
 
@@ -251,6 +259,17 @@ class _Rows:
             return "that of its parent"
         program, *arguments = mask_arguments(process.command) or ("not known",)
         return shorten(without_home(" ".join((PurePath(program).name, *arguments))), _COMMAND)
+
+    def _collecting(self, cost: ProcessCost) -> tuple[str, int]:
+        """Tell how often garbage was collected, and for how long."""
+        found = self.trace.processes[cost.row].collections
+        if found is None:
+            return "not known", 0
+        whole = sum(found, Generation())
+        if not whole.count:
+            return "0", 0
+        runs = "one run" if whole.count == 1 else f"{count_text(whole.count)} runs"
+        return f"{self.scale.text(whole.ns)} in {runs}", whole.ns
 
     def _parts(self, phases: Phases) -> tuple[Part, ...]:
         whole = Span(0, max(1, self.trace.wall_ns))

@@ -7,6 +7,7 @@ from concurtrace.reports.html.sections.processes import View
 
 from concurtrace.model.recording import FunctionProfile, FunctionStats, FunctionTable, Recording
 from concurtrace.model.report import Report
+from concurtrace.model.runtime import Generation, QueueLengths
 from concurtrace.model.states import Reason, State
 from concurtrace.model.trace import ObjectKind, Trace
 from tests import builders
@@ -129,3 +130,27 @@ def test_without_states_it_says_what_to_do() -> None:
     missing = processes.build(builders.report()).absence
     assert missing is not None
     assert missing.command.endswith("--with baseline,states")
+
+
+def test_queues_that_grew_are_drawn_and_collections_counted() -> None:
+    made = trace().thread("MainThread").running(100, at="/srv/shop/app.py:7 in main").build()
+    zero = made.start_ns
+    queue = QueueLengths(
+        0,
+        zero,
+        1,
+        100,
+        (zero, zero + 50 * MS, zero + 100 * MS),
+        (0, 40, 10),
+        (0, 40, 60),
+        (0, 0, 50),
+    )
+    process = replace(
+        made.processes[0], collections=(Generation(3, 2 * MS), Generation(1, MS), Generation())
+    )
+    view = view_of(of(replace(made, queues=(queue,), processes=(process,))))
+    (drawn,) = view.queues
+    assert drawn.made_at == "main, app.py:7"
+    assert drawn.words == "at most 40; 60 put, 50 taken"
+    assert drawn.path == "M0 40L0 40L500 0L1000 30L1000 40Z"
+    assert view.rows[0].collecting == "3.0 in 4 runs"
