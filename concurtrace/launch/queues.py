@@ -24,8 +24,10 @@ _MADE_BY = {
 def show(module: ModuleType, watch: Callable[[object], None]) -> None:
     """Call ``watch(deque)`` for every ``Queue`` that is made from now on."""
     method, attribute = _MADE_BY[module.__name__]
-    original = vars(module.Queue).get(method)
-    if type(original) is not type(show):  # another class has its name: gevent puts its own there
+    queues = vars(module).get("Queue")
+    original = vars(queues).get(method) if type(queues) is type else None
+    # Another class has its name: gevent puts its own there, and a program may have a queue.py.
+    if type(original) is not type(show):
         return
 
     def make(queue: Any, *args: Any, **kwargs: Any) -> None:
@@ -36,4 +38,4 @@ def show(module: ModuleType, watch: Callable[[object], None]) -> None:
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(make, name, getattr(original, name))
     make.__wrapped__ = original  # type: ignore[attr-defined]
-    setattr(module.Queue, method, make)
+    setattr(queues, method, make)

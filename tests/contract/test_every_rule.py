@@ -22,6 +22,7 @@ from tests.unit.diagnosis.cases import case, light, taking_turns
 NAMES = list(discovery.modules(Kind.RULE))
 NO_PROGRAM = {
     "competing-load": "the machine triggers it, not a program",
+    "cpu-throttling": "a control group triggers it, not a program",
     "degraded-source": "the machine triggers it, not a program",
     "gil-holder-preempted": "the machine triggers it, not a program",
     "gil-re-enabled": "only a free-threaded Python can show it",

@@ -177,3 +177,9 @@ def test_a_class_that_another_library_put_in_the_place_of_a_queue_stays_as_it_is
     show(module, watched.append)
     assert module.Queue("ab") == ["a", "b"]
     assert watched == []
+
+
+def test_a_program_may_have_a_module_of_that_name() -> None:
+    module = ModuleType("queue")
+    show(module, list[object]().append)
+    assert not hasattr(module, "Queue")
