@@ -1,7 +1,7 @@
 """Source text of the target's files as they were during the run, kept with what is computed.
 
 It is read when the run is first looked at, of files that have not changed since it began; later
-looks find it in ``derived/sources.json``.
+looks find it in ``derived/sources.json``. What is a credential by its shape is masked in it.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from concurtrace.errors import RunFailedError
+from concurtrace.model.masking import mask_shapes
 from concurtrace.model.recording import SourceFile
 from concurtrace.rundir.atomic import write_atomically
 
@@ -60,6 +61,6 @@ def _read(path: Path, began: float) -> list[str] | None:
         known = path.stat()
         if known.st_mtime > began + 1 or known.st_size > _LONGEST:
             return None
-        return path.read_text("utf-8").splitlines()
+        return mask_shapes(path.read_text("utf-8")).splitlines()
     except (OSError, ValueError):
         return None

@@ -52,3 +52,14 @@ def test_damaged_texts_are_read_anew(tmp_path: Path) -> None:
     for damage in ("{", "[]", '{"format": 9}', '{"format": 1, "files": 3}'):
         (run / "derived" / "sources.json").write_text(damage)
         assert texts(run, file) == {str(file): ("a = 1",)}
+
+
+def test_a_credential_in_the_source_is_not_kept(tmp_path: Path) -> None:
+    file, run = tmp_path / "app.py", tmp_path / "run"
+    run.mkdir()
+    token = "ghp_" + "a1B2" * 9
+    file.write_text(f"a = 1\nTOKEN = '{token}'\nb = 2\n")
+    (_, masked, last) = texts(run, file)[str(file)]
+    assert token not in masked
+    assert last == "b = 2"
+    assert token not in (run / "derived" / "sources.json").read_text()
