@@ -63,3 +63,11 @@ def test_a_credential_in_the_source_is_not_kept(tmp_path: Path) -> None:
     assert token not in masked
     assert last == "b = 2"
     assert token not in (run / "derived" / "sources.json").read_text()
+
+
+def test_a_file_with_a_private_key_is_left_out(tmp_path: Path) -> None:
+    file, run = tmp_path / "app.py", tmp_path / "run"
+    run.mkdir()
+    kind = "PRIVATE KEY"
+    file.write_text(f'KEY = """-----BEGIN {kind}-----\nMIIE\n-----END {kind}-----"""\nb = 2\n')
+    assert texts(run, file) == {}
