@@ -77,9 +77,11 @@ PEERS = (
 
 
 def run(tool: Tool, shape: str, steps: int, folder: Path) -> list[str]:
-    """Run the program behind a tool; the lines that it prints."""
+    """Run the program behind a tool; the lines that it prints. RuntimeError if it fails."""
     command = [*tool.prefix, str(PROGRAM), shape, str(steps)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()}")
     return done.stdout.splitlines()
 
 

@@ -13,6 +13,8 @@ from concurtrace.recording.live import read_chunk
 from concurtrace.recording.meta import META_SIZE, Interned, finished
 
 _OBJECT = layout.META_OBJECT_RECORD
+_DEEPEST = 512
+"""A chain of callers that is longer can only be damage."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class LiveLocks:
         codes = {number: rest for number, *rest in self._interned.codes}
         text = self._interned.strings
         frames: list[Frame] = []
-        while stack in self._interned.frames and len(frames) < layout.CHUNK_ROOM:
+        while stack in self._interned.frames and len(frames) < _DEEPEST:
             stack, code, line = self._interned.frames[stack]
             name, file, first = codes.get(code, (0, 0, 0))
             frames.append(Frame(Function(text.get(file, "?"), first, text.get(name, "?")), line))

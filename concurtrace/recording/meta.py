@@ -148,9 +148,10 @@ def finished(chunk: bytes, at: int) -> int:
     """Return where the first record behind ``at`` lies that is still being written."""
     while at + 4 <= len(chunk):
         (word,) = _WORD.unpack_from(chunk, at)
-        if not word & layout.META_READY or not word & META_SIZE:
+        size = word & META_SIZE
+        if not word & layout.META_READY or not size or at + size > len(chunk):
             break
-        at += word & META_SIZE
+        at += size
     return at
 
 

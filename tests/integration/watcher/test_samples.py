@@ -10,6 +10,7 @@ import pytest
 
 from concurtrace.model.states import State
 from concurtrace.model.trace import Frame
+from concurtrace.recording.live_stacks import LiveStacks
 from concurtrace.recording.samples import SampleRead, read_samples
 from concurtrace.recording.tables import StackTable
 from concurtrace.recording.watched import Kind, read_table
@@ -94,8 +95,13 @@ def test_a_function_that_spins_is_what_is_seen(bench: Bench) -> None:
                 "Thread._bootstrap_inner",
                 "Thread._bootstrap",
             ]
-    # It waited but for its beginning and its end.
+    # It waited but for its beginning and its end; for that it was asked once, which is no sample.
     assert len(seen.of(tids["rest"])) < 0.05 * len(seen.stacks) + 5
+    newest = LiveStacks(bench.out)
+    newest.read_on()
+    resting = newest.of(tids["rest"])
+    assert resting is not None
+    assert (resting.stack[-4].function.name, resting.stack[-4].line) == ("rest", 15)
 
 
 CALLS = """
