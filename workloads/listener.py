@@ -51,6 +51,7 @@ WORKLOAD = Workload(
         Fault("wrong-authkey", "the clients have another key", FaultOutcome.EXCEPTION),
         Fault("no-accept", "the server listens, but accepts nobody", FaultOutcome.HANG),
     ),
+    expects={"processes": ("ipc-overhead",), "threads": ("chatty-io",)},
 )
 
 Address = tuple[str, int]

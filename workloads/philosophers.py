@@ -87,7 +87,8 @@ WORKLOAD = Workload(
             variant="ordered",
         ),
     ),
-    expects={"threads": ("lock-contention",), "processes": ("lock-contention",)},
+    # Who eats is asleep with two forks in hand: not that locks are wanted, but what is done with them.
+    expects={"threads": ("lock-held-across-io",), "processes": ("lock-held-across-io",)},
 )
 
 

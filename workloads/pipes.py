@@ -69,7 +69,7 @@ WORKLOAD = Workload(
             variant="duplex",
         ),
     ),
-    expects={"processes": ("ipc-overhead",)},
+    expects={"processes": ("ipc-overhead",), "threads": ("chatty-io",)},
 )
 
 LENGTH = struct.Struct("<I")

@@ -75,6 +75,7 @@ _PRIMITIVES: dict[str, dict[str, Primitive]] = {
         "Queue.get": _told(Reason.QUEUE_EMPTY, Reach.READS),
         "Queue.put": _told(Reason.QUEUE_FULL, Reach.LOCKS),
         "Queue._feed": _IDLE,
+        "JoinableQueue.put": _told(Reason.QUEUE_FULL, Reach.LOCKS),
         "JoinableQueue.join": _told(Reason.JOIN, Reach.LOCKS),
         "SimpleQueue.get": _told(Reason.QUEUE_EMPTY, Reach.READS),
         "SimpleQueue.put": _told(Reason.QUEUE_FULL, Reach.WRITES),

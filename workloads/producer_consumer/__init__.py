@@ -101,6 +101,9 @@ WORKLOAD = Workload(
         "threads/queue": ("queue-back-pressure",),
         "threads/condition": ("queue-back-pressure",),
         "processes/queue": ("queue-back-pressure",),
+        # pycsp tells all who wait at a channel, and makes a thread for each wait of a greenlet.
+        "csp": ("thundering-herd",),
+        "csp-greenlets": ("thread-churn",),
     },
 )
 

@@ -40,11 +40,7 @@ WORKLOAD = Workload(
             modes=("async", "twisted"),
         ),
     ),
-    expects={
-        "threads": ("thread-churn",),
-        "async": ("fine-granularity",),
-        **dict.fromkeys(("twisted", "gevent", "sequential"), ("chatty-io",)),
-    },
+    expects={"threads": ("thread-churn",), "sequential": ("chatty-io",)},
 )
 
 

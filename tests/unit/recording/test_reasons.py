@@ -91,6 +91,11 @@ TOLD = State.CONDITION_WAIT
             TOLD,
             (TOLD, Reason.QUEUE_EMPTY),
         ),
+        (
+            [("multiprocessing/queues", "JoinableQueue.put"), (APP, "main")],
+            State.LOCK_WAIT,
+            (TOLD, Reason.QUEUE_FULL),
+        ),
         ([("/srv/queue.py", "Queue.get")], TOLD, (TOLD, Reason.NONE)),
         (GET, State.SLEEP, (State.SLEEP, Reason.NONE)),
     ],
