@@ -87,7 +87,7 @@ WORKLOAD = Workload(
             variant="ordered",
         ),
     ),
-    # Who eats is asleep with two forks in hand: not that locks are wanted, but what is done with them.
+    # Who eats is asleep with two forks in hand: what is done with locks, not how many want them.
     expects={"threads": ("lock-held-across-io",), "processes": ("lock-held-across-io",)},
 )
 

@@ -55,7 +55,7 @@ WORKLOAD = Workload(
         ),
     ),
     default_mode="csp",
-    # Between processes, pycsp's channels exchange dozens of small messages for each of the program's.
+    # Between processes, pycsp's channels exchange dozens of messages for each of the program's.
     expects={
         "csp": ("context-switch-storm",),
         "threads": ("queue-back-pressure",),
