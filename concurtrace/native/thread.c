@@ -238,5 +238,6 @@ void ct_fork_child_threads(uint64_t now)
     self->creator_tid = ct.fork_parent_tid;
     self->named = false;
     self->in_function = false;
+    self->collection_ns = 0;
     self->held_count = 0;
 }

@@ -74,6 +74,25 @@ os.waitpid(pid, 0)
     assert child.flags & 64
 
 
+def test_a_child_forked_by_a_finalizer_does_not_count_what_its_parent_began(bench: Bench) -> None:
+    code = f"""{START}
+class Node:
+    def __del__(self): self.found.append(os.fork())
+node, found = Node(), []
+node.itself, node.found = node, found
+del node
+_runtime.watch_collector()
+gc.collect()
+if found == [0]:
+    os._exit(0)
+os.waitpid(found[0], 0)
+"""
+    recording = bench.record(code)
+    (child,) = [one for one in recording.processes if one.start_method == "fork"]
+    assert [one.total_ns for one in child.collections] == [0, 0, 0]
+    assert recording.root().collections[2].count == 1
+
+
 def test_a_finalizer_that_waits_cuts_the_span_and_its_wait_is_not_counted(bench: Bench) -> None:
     code = f"""{START}
 class Node:
