@@ -25,6 +25,8 @@ def read(out: Path) -> Recording:
         return Recording()
     for samples in out.glob(f"*{SUFFIX}"):
         return Recording(trace=read_estimate(samples))
+    registered = read_processes(out.parent).values()
+    unheard = tuple(one for process in registered for one in process.lost)
     known = tuple(
         KnownProcess(
             one.key.pid,
@@ -35,13 +37,13 @@ def read(out: Path) -> Recording:
             one.stacks or "",
             one.work_ns,
         )
-        for one in read_processes(out.parent).values()
+        for one in registered
     )
     trace = read_trace(out, Context(known, _until_ns(out)))
     if not trace.threads:
         lost = Loss("wait states", "no Python process of the target left a recording")
         trace = replace(trace, losses=(*trace.losses, lost))
-    return Recording(trace=trace)
+    return Recording(trace=trace, lost=unheard)
 
 
 def _until_ns(out: Path) -> int | None:

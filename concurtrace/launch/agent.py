@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from concurtrace.instruments import Probe
+    from concurtrace.launch.unheard import Unheard
 
 VARIABLE = "CONCURTRACE_AGENT"
 _RECORDER = "CONCURTRACE_STATES_DIR"
@@ -32,6 +33,8 @@ _RECORDER = "CONCURTRACE_STATES_DIR"
 _QUEUES = ("queue", "asyncio.queues", "multiprocessing.queues")
 NUDGE = signal.SIGURG
 """Ignored where nobody handles it. See ``nudge``."""
+_KEEPERS = ("concurrent.futures._base", "multiprocessing.pool")
+"""Modules whose results keep exceptions until somebody asks. See ``unheard``."""
 TOLD = ".told"
 """The file ``<pid>.told`` says that a process was sent SIGTERM. See ``nudge``."""
 
@@ -50,6 +53,7 @@ class Agent:
         self.probes: list[Probe] = []
         self.active = False
         self.waits_for_bootstrap = self.started_by in ("spawn", "forkserver")
+        self.unheard: Unheard | None = None
         self.runtime: Any = None
         self._renew()
         self._os_exit = os._exit
@@ -99,6 +103,8 @@ class Agent:
         """Put the hooks in place; called once, at the start of the interpreter."""
         on_import("threading", self._watch_threads)
         on_import("multiprocessing.process", self._watch_children)
+        for keeper in _KEEPERS:
+            on_import(keeper, lambda module: self._unheard().watch(module))
         os.register_at_fork(after_in_child=self._after_fork)
         if self.spec["ends"]:
             atexit.register(self.end)
@@ -207,6 +213,8 @@ class Agent:
             self.runtime.leave_collector()
         for probe in reversed(self.probes):
             self._shield(probe, probe.end)
+        if self.unheard is not None:
+            self.unheard.tell()
         # The kernel counts the switches of ended threads here, and nowhere else.
         usage = resource.getrusage(resource.RUSAGE_SELF)
         self._note(ended=True, voluntary=usage.ru_nvcsw, involuntary=usage.ru_nivcsw)
@@ -222,13 +230,15 @@ class Agent:
         inherited, self.probes = self.probes, []
         for probe in inherited:
             probe.abandon()
+        if self.unheard is not None:
+            self.unheard.forget()
         was_active, self.active = self.active, False
         self._renew()
         self.started_by = "forkserver" if self.started_by == "forkserver" else "fork"
         if was_active:
             self.begin("forked")
 
-    def _watch_threads(self, threading: ModuleType) -> None:
+    def _watch_threads(self, threading: Any) -> None:
         original = threading.Thread._set_native_id
 
         def set_native_id(thread: Any) -> None:
@@ -236,7 +246,31 @@ class Agent:
             if self.registered:
                 self._note(thread=thread._name, tid=thread._native_id)
 
+        make_hook = threading._make_invoke_excepthook
+
+        def make_invoke_excepthook() -> Callable[[Any], None]:
+            invoke = make_hook()
+
+            def invoke_excepthook(thread: Any) -> None:
+                self._unheard().ended_thread(thread, threading)
+                invoke(thread)
+
+            return invoke_excepthook
+
         threading.Thread._set_native_id = set_native_id
+        threading._make_invoke_excepthook = make_invoke_excepthook
+
+    def _unheard(self) -> Unheard:
+        """Follow exceptions that may get lost; few processes have any."""
+        if self.unheard is None:
+            from concurtrace.launch.unheard import Unheard
+
+            self.unheard = Unheard(self._note_lost)
+        return self.unheard
+
+    def _note_lost(self, **entry: object) -> None:
+        if self.registered:
+            self._note(**entry)
 
     def _watch_children(self, process: ModuleType) -> None:
         original = process.BaseProcess._bootstrap

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurtrace.model.lost import LostException
     from concurtrace.model.tasks import TaskTrace
     from concurtrace.model.trace import Trace
 
@@ -262,6 +263,7 @@ class Recording:
     timeline: Timeline | None = None
     trace: Trace | None = None
     tasks: TaskTrace | None = None
+    lost: tuple[LostException, ...] | None = None
     sources: tuple[SourceFile, ...] | None = None
     tables: tuple[Table, ...] = ()
 

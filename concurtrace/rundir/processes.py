@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from concurtrace.model.lost import LostException
 from concurtrace.model.recording import Loss, ProcessKey
+from concurtrace.rundir.lost import lost_exceptions
 
 FOLDER = "processes"
 
@@ -23,7 +25,7 @@ class RegisteredProcess:
     imported where multiprocessing or the harness tells so.
     ``failures`` are the errors of probes inside it, ``stacks`` the Python stacks of all threads
     when it was told to stop (None if it was not), ``switches`` its voluntary and involuntary
-    context switches up to its end (None if it did not come to it).
+    context switches up to its end (None if it did not come to it), ``lost`` what nobody heard of.
     """
 
     key: ProcessKey
@@ -33,6 +35,7 @@ class RegisteredProcess:
     switches: tuple[int, int] | None
     failures: tuple[str, ...]
     stacks: str | None
+    lost: tuple[LostException, ...] = ()
 
 
 def read_processes(pass_folder: Path) -> dict[str, RegisteredProcess]:
@@ -76,19 +79,21 @@ def _process(path: Path, entries: list[dict[str, Any]]) -> RegisteredProcess:
     named = [entry for entry in entries if "process" in entry]
     end = next((entry for entry in entries if "ended" in entry), None)
     stacks = path.with_suffix(".stacks")
+    key = ProcessKey(
+        int(first["pid"]),
+        int(first["parent_pid"]),
+        str(named[-1]["process"]),
+        str(first["started_by"]),
+        int(first["start_ns"]),
+        int(end["at_ns"]) if end else None,
+    )
     return RegisteredProcess(
-        key=ProcessKey(
-            int(first["pid"]),
-            int(first["parent_pid"]),
-            str(named[-1]["process"]),
-            str(first["started_by"]),
-            int(first["start_ns"]),
-            int(end["at_ns"]) if end else None,
-        ),
+        key=key,
         threads={int(one["tid"]): str(one["thread"]) for one in entries if "tid" in one},
         work_ns=int(named[-1].get("at_ns", first["start_ns"])),
         ended=end is not None,
         switches=(int(end["voluntary"]), int(end["involuntary"])) if end else None,
         failures=tuple(f"{one['failed']}: {one['error']}" for one in entries if "failed" in one),
         stacks=stacks.read_text("utf-8", "replace") if stacks.exists() else None,
+        lost=lost_exceptions(key, entries),
     )

@@ -1,0 +1,31 @@
+"""Threads and calls whose exceptions nobody asks for, and the same with somebody who does."""
+
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+
+def load(number: int) -> int:
+    time.sleep(0.01)
+    if number % 2:
+        raise ValueError(f"row {number} is bad")
+    return number
+
+
+def trigger() -> None:
+    with ThreadPoolExecutor(2) as executor:
+        executor.map(load, range(20))
+    thread = threading.Thread(target=load, args=(1,), name="loader")
+    thread.start()
+    thread.join()
+
+
+def healthy() -> None:
+    with ThreadPoolExecutor(2) as executor:
+        results: list[Future[int]] = [executor.submit(load, number) for number in range(20)]
+    print(sum(one.exception() is None for one in results))
+
+
+if __name__ == "__main__":
+    {"trigger": trigger, "healthy": healthy}[sys.argv[1]]()
