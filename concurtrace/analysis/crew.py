@@ -42,18 +42,18 @@ class Crew:
 
 def crews(trace: Trace) -> tuple[Crew, ...]:
     """Find the crews of two or more, the largest first."""
-    groups: dict[tuple[str, int, str], list[int]] = defaultdict(list)
+    groups: dict[tuple[str, int, str, str], list[int]] = defaultdict(list)
     for row, one in enumerate(trace.threads):
         process = trace.processes[one.process]
         if one.lifetime_ns <= 0 or not one.runs_python:
             continue
         if not one.is_main:
-            groups["threads", one.process, _stem(one.name)].append(row)
+            groups["threads", one.process, _stem(one.name), _function(one.name)].append(row)
         elif process.parent is not None:
-            groups["processes", process.parent, _stem(process.name)].append(row)
+            groups["processes", process.parent, _stem(process.name), ""].append(row)
     found = [
         Crew(stem, tuple(rows), tuple(trace.threads[row] for row in rows), kind == "processes")
-        for (kind, _, stem), rows in groups.items()
+        for (kind, _, stem, _), rows in groups.items()
         if len(rows) > 1
     ]
     return tuple(sorted(found, key=lambda one: (-len(one.rows), one.name)))
@@ -62,6 +62,11 @@ def crews(trace: Trace) -> tuple[Crew, ...]:
 def _stem(name: str) -> str:
     """Take numbers, and what a thread's function is called, off a name."""
     return _NUMBERS.sub("", name.partition(" (")[0]) or name
+
+
+def _function(name: str) -> str:
+    """Return what a thread's function is called, where its name says so: ``Thread-1 (load)``."""
+    return name.partition(" (")[2]
 
 
 def last_busy_ns(trace: Trace, crew: Crew) -> Times:

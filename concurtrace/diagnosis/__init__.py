@@ -57,6 +57,10 @@ class Part(Enum):
     )
     QUOTA = "no CPU quota limits the control group that the target ran in"
     STRAIN = "page faults of the run were not noted"
+    JOBS = (
+        "no calls given to a ThreadPoolExecutor were recorded; if the program has one, add"
+        " --with tasks"
+    )
 
     def is_in(self, case: Case) -> bool:
         """Tell whether the part was recorded."""
@@ -79,6 +83,9 @@ _IS_IN: dict[Part, Callable[[Case], bool]] = {
     Part.QUOTA: lambda case: case.strain is not None and case.strain.throttling is not None,
     Part.STRAIN: lambda case: case.strain is not None,
     Part.TASKS: lambda case: case.recording.tasks is not None and bool(case.recording.tasks.loops),
+    Part.JOBS: lambda case: (
+        case.recording.tasks is not None and bool(len(case.recording.tasks.jobs))
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from concurtrace.analysis.critical_path import (
 )
 from concurtrace.analysis.loops import LoopFigures
 from concurtrace.analysis.places import Places
+from concurtrace.analysis.pool_jobs import PoolJobs, pool_jobs
 from concurtrace.analysis.tasks import TaskFigures
 from concurtrace.analysis.unchanged import Replayed, folded_share, replay_unchanged
 from concurtrace.analysis.window import clip
@@ -161,6 +162,11 @@ class Case:
     def crews(self) -> tuple[Crew, ...]:
         """Threads and processes that share one kind of work."""
         return crews(self.trace)
+
+    @cached_property
+    def pool_jobs(self) -> tuple[PoolJobs, ...]:
+        """Calls given to executors' threads, pool by pool."""
+        return pool_jobs(self.loops.tasks, self.trace)
 
     @cached_property
     def places(self) -> Places:

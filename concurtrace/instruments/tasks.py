@@ -1,7 +1,8 @@
 """Event loops: every step of every task, what it waited for, and how late the loop was.
 
 A small extension takes the place of a few methods of asyncio in the target and writes a record per
-step. Of greenlets it is told every switch.
+step. Of greenlets it is told every switch. Calls given to an executor's threads are told too,
+whoever gives them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _BUDGET = "budget.ctb"
 _SUFFIX = ".ctt"
 _NOTES = ".notes"
 
+_EXECUTOR = "concurrent.futures.thread"
 # Whose attribute becomes which hook of the extension: module, class or "", attribute, hook.
 _HOOKS = (
     ("asyncio.events", "Handle", "_run", "run"),
@@ -46,8 +48,8 @@ _HOOKS = (
     ("selectors", "EpollSelector", "select", "select_epoll"),
     ("selectors", "PollSelector", "select", "select_poll"),
     ("selectors", "SelectSelector", "select", "select_select"),
-    ("concurrent.futures.thread", "_WorkItem", "__init__", "job_init"),
-    ("concurrent.futures.thread", "_WorkItem", "run", "job_run"),
+    (_EXECUTOR, "_WorkItem", "__init__", "job_init"),
+    (_EXECUTOR, "_WorkItem", "run", "job_run"),
     ("twisted.internet.defer", "", "_inlineCallbacks", "twisted_inline"),
     ("twisted.internet.base", "ReactorBase", "runUntilCurrent", "twisted_delayed"),
     ("twisted.internet.posixbase", "_PollLikeMixin", "_doReadOrWrite", "twisted_event"),
@@ -55,8 +57,8 @@ _HOOKS = (
 )
 _LEARNT = ("asyncio.events", "asyncio.tasks")
 _HUBS = "gevent.hub"
-_STARTS = ("asyncio.events", _HUBS, "twisted.internet.defer", "twisted.internet.base")
-"""With these there is something that may run a loop."""
+_STARTS = ("asyncio.events", _HUBS, "twisted.internet.defer", "twisted.internet.base", _EXECUTOR)
+"""With these there is something that may run a loop, or calls for an executor's threads."""
 _NOT_FOLLOWED = {
     "uvloop": "what its transports and readers run is not seen, only tasks and scheduled calls; its"
     " idle time comes from the states of the thread, and how late timers were is not known"
@@ -165,7 +167,7 @@ class Tasks(Instrument):
     name = "tasks"
     summary = "event loops: the steps and waits of every task, and how late loops were"
     joins = "light"
-    on_import = ("asyncio", "gevent", "twisted")
+    on_import = ("asyncio", "gevent", "twisted", _EXECUTOR)
 
     def missing(self) -> str | None:
         """Say that the extension was not built."""

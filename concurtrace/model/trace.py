@@ -16,6 +16,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.lock_site import LockSite
+from concurtrace.model.messages import Messages
 from concurtrace.model.recording import Function, Loss
 from concurtrace.model.runtime import Generation, QueueLengths
 from concurtrace.model.states import REASONS, STATES, Reason, State
@@ -485,6 +487,8 @@ class Trace:
     stacks: Stacks = field(default_factory=Stacks.none)
     objects: tuple[WaitObject, ...] = (WaitObject(ObjectKind.OTHER, 0, 0),)
     orders: tuple[LockOrder, ...] = ()
+    sites: tuple[LockSite, ...] = ()
+    messages: Messages = field(default_factory=Messages)
     queues: tuple[QueueLengths, ...] = ()
     on_core: OnCore | None = None
     readings: CoreReadings | None = None

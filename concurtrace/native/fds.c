@@ -214,6 +214,13 @@ void ct_fd_reads(int fd)
         __atomic_store_n(&slot->reserved, ct_self.tid, __ATOMIC_RELAXED);
 }
 
+/* Whether it is a pipe or a unix socket. */
+bool ct_fd_joins_processes(int fd)
+{
+    struct fd *entry = look(fd);
+    return entry != NULL && entry->reason == CT_R_IPC;
+}
+
 /* Who ended a wait on a descriptor: the last writer to the other end, or its last reader for a writer. */
 uint32_t ct_fd_waker(int fd, bool writing)
 {

@@ -239,7 +239,8 @@ struct ct_header {
     uint64_t lost_orders;        /* takings of a lock under others that no ORDER record tells */
     struct ct_collections collections[CT_GENERATIONS];
     uint64_t lost_queues;        /* queues that were made while as many as can be watched lived */
-    uint64_t reserved[2];
+    uint64_t message_bytes;      /* in messages of CT_MESSAGE_LEAST or more, written to pipes and unix sockets */
+    uint64_t reserved;
     char python_version[128];    /* Py_GetVersion(), NUL-terminated */
     char executable[512];        /* /proc/self/exe */
     uint32_t argv_bytes;         /* bytes used of argv; cut when longer than the room */
@@ -321,7 +322,8 @@ struct ct_thread {               /* 1024 bytes */
 #define CT_META_KIND(word) (((word) >> 24) & 0x7fu)
 
 enum ct_meta_kind { CT_META_STRING = 1, CT_META_CODE = 2, CT_META_STACK = 3, CT_META_OBJECT = 4,
-                    CT_META_ORDER = 5, CT_META_QUEUE = 6 };
+                    CT_META_ORDER = 5, CT_META_QUEUE = 6, CT_META_MESSAGE = 7,
+                    CT_META_SITE = 8 };
 
 struct ct_meta_string { uint32_t word, id, length, reserved; /* then length bytes of UTF-8 */ };
 struct ct_meta_code { uint32_t word, id, name, file, first_line, reason; uint64_t address; };
@@ -391,6 +393,28 @@ struct ct_meta_queue {
     struct ct_queue_reading readings[CT_QUEUE_READINGS];
 };
 
+/* A large message that a process sent more than once to other processes. It is told by its length and a hash of parts
+ * of it; all but its ends is compared at the third time and at each power of two. The count goes on changing in place. */
+#define CT_MESSAGE_LEAST 65536u  /* shorter ones are not looked at */
+struct ct_meta_message {
+    uint32_t word, id;
+    uint32_t stack;              /* of the second time, 0 = unknown */
+    uint32_t reserved;
+    uint64_t hash;               /* the same in all processes */
+    uint64_t length;             /* bytes */
+    uint64_t count;              /* 0: it was not the same each time after all */
+};
+
+/* A place at which a lock is taken, from the time on that CT_SITES_FROM waits for it had ended; up to four a lock. */
+#define CT_SITES_FROM 16u
+struct ct_meta_site {
+    uint32_t word, id;
+    uint32_t object;             /* of the lock */
+    uint32_t stack;              /* of the first time there, 0 = unknown */
+    uint64_t acquisitions;
+    uint64_t contended;          /* of them, those that had to wait */
+};
+
 /* ---- shared.ctr --------------------------------------------------------------------------------- */
 
 #define CT_SHARED_WAKERS 65536u
@@ -452,6 +476,7 @@ _Static_assert(sizeof(struct ct_thread) == 1024, "thread slot");
 _Static_assert(sizeof(struct ct_meta_string) == 16 && sizeof(struct ct_meta_code) == 32, "meta");
 _Static_assert(sizeof(struct ct_meta_stack) == 24 && sizeof(struct ct_meta_object) == 96, "meta");
 _Static_assert(sizeof(struct ct_meta_order) == 64, "meta");
+_Static_assert(sizeof(struct ct_meta_message) == 40 && sizeof(struct ct_meta_site) == 32, "meta");
 _Static_assert(sizeof(struct ct_meta_queue) == 40 + 16 * CT_QUEUE_READINGS, "meta");
 _Static_assert(sizeof(struct ct_waker) == 16 && sizeof(struct ct_shared_lock) == 24, "shared");
 _Static_assert(sizeof(struct ct_process) == 512, "process");

@@ -59,6 +59,22 @@ static inline struct ct_self *begin_io(int fd, uint16_t flags)
     }
 #include "events.def"
 
+CT_EXPORT ssize_t write(int fd, const void *b, size_t n)
+{
+    struct ct_self *self = begin_io(fd, CT_F_WRITE);
+    ssize_t result = CT_REAL(write)(fd, b, n);
+    if (self == NULL)
+        return result;
+    end_io(self, fd, result < 0, CT_F_WRITE);
+    /* The reader is at work meanwhile. */
+    if (CT_UNLIKELY(result >= (ssize_t)CT_MESSAGE_LEAST) && ct_fd_joins_processes(fd)) {
+        ct_guard(self);
+        ct_message(b, (size_t)result);
+        ct_unguard(self);
+    }
+    return result;
+}
+
 CT_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     struct ct_self *self = ct_enter();

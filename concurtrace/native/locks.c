@@ -95,7 +95,7 @@ static inline void renew(struct lock *lock)
     if (CT_UNLIKELY(lock->generation != ct.generation)) {
         lock->generation = ct.generation;
         lock->object = NULL;
-        lock->object_id = lock->created_stack = lock->name = 0;
+        lock->object_id = lock->created_stack = lock->name = lock->sites = 0;
         if (lock->owner != 0 && lock->owner == ct.fork_parent_tid)
             lock->owner = ct_self.tid;
     }
@@ -132,11 +132,23 @@ uint32_t ct_lock_object(struct lock *lock)
     return object_of(lock, (const void *)(uintptr_t)CT_GET(keys[lock - locks]));
 }
 
-static inline void acquired(struct ct_self *self, struct lock *lock)
+/* How often each process took a lock that they share tells how the work was divided. */
+static CT_NOINLINE void told_as_shared(struct lock *lock)
+{
+    int saved = errno;
+    ct_lock_object(lock);
+    errno = saved;
+}
+
+static inline void acquired(struct ct_self *self, struct lock *lock, bool waited)
 {
     uint32_t tid = self->tid;
     renew(lock);
     ct_hold(self, lock);
+    if (CT_UNLIKELY(lock->shared != NULL && lock->object == NULL))
+        told_as_shared(lock);
+    if (CT_UNLIKELY(lock->sites != 0))
+        ct_site(lock, waited);
     lock->owner = tid;
     lock->acquired_ticks = ct_ticks();
     lock->acquisitions++;
@@ -180,7 +192,7 @@ CT_EXPORT int sem_trywait(sem_t *sem)
         struct ct_self *self = ct_enter();
         struct lock *lock = self != NULL ? find_or_insert(sem, CT_O_LOCK) : NULL;
         if (CT_LIKELY(lock != NULL))
-            acquired(self, lock);
+            acquired(self, lock, false);
         if (CT_LIKELY(self != NULL) && self->gil_held)
             ct_name(self);
     }
@@ -205,7 +217,7 @@ static bool taken_at_once(struct ct_self *self, struct lock *lock, sem_t *sem)
     bool taken = CT_REAL(sem_trywait)(sem) == 0;
     errno = saved;
     if (taken && lock != NULL)
-        acquired(self, lock);
+        acquired(self, lock, false);
     return taken;
 }
 
@@ -253,8 +265,11 @@ static void end_wait(struct ct_self *self, struct lock *lock, const void *addres
             detail.object = object_of(lock, address);
         else if (lock->object != NULL)
             object_of(lock, address);
-        if (result == 0)
-            acquired(self, lock);
+        if (result == 0) {
+            if (lock->contended >= CT_SITES_FROM && lock->sites == 0 && lock->kind == CT_O_LOCK && ct_excludes(lock))
+                ct_sites_begin(lock);
+            acquired(self, lock, true);
+        }
     }
     ct_call_end(self, &detail);
     errno = saved;

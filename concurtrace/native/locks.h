@@ -12,6 +12,7 @@ struct lock {
     uint32_t kind, generation;
     uint64_t contended, wait_ns, created_ns, serial;
     uint32_t created_stack, creator_tid, object_id, name;
+    uint32_t sites;                     /* row of what is known of the places where it is taken, 0 = none */
     uint32_t handed;                    /* times it was let go of by a thread that had not taken it */
 } __attribute__((aligned(128)));
 
@@ -21,6 +22,10 @@ uint32_t ct_lock_object(struct lock *lock);
 /* lock_order.c */
 void ct_nested(struct ct_self *self, struct lock *lock);
 void ct_let_go(struct ct_self *self, const struct lock *lock);
+
+/* lock_sites.c */
+void ct_sites_begin(struct lock *lock);
+void ct_site(struct lock *lock, bool waited);
 
 /* Whether threads exclude each other with it. What another thread lets go of is a signal in the shape of a lock. */
 static inline bool ct_excludes(const struct lock *lock)

@@ -230,6 +230,8 @@ void ct_stacks_header(struct ct_header *header);
 /* Stack of the calling thread, interned; 0 = none. *reason: what its frames wait for (CT_R_*). */
 uint32_t ct_stack(unsigned depth, uint8_t *reason);
 void *ct_tstate(void);
+/* Where the calling thread is in its Python code: the address of an instruction; 0 = nowhere. */
+uint64_t ct_place(void);
 void ct_thread_name(struct ct_thread *slot);
 
 /* ---- gil.c ---- */
@@ -260,9 +262,13 @@ uint32_t ct_fd_waker(int fd, bool writing);
 void ct_fd_reads(int fd);
 void ct_fd_closing(int fd);
 void ct_fd_pair(int a, int b);
+bool ct_fd_joins_processes(int fd);
 void ct_fd_connecting(const struct sockaddr *address, socklen_t length);
 bool ct_fds_start(void);
 uint32_t ct_unix_peer(uint32_t inode);
+
+/* ---- messages.c: of CT_MESSAGE_LEAST bytes or more, sent to other processes ---- */
+void ct_message(const void *bytes, size_t length);
 
 /* ---- shared.c ---- */
 extern struct ct_shared *ct_shared;

@@ -239,6 +239,14 @@ static inline uintptr_t innermost_frame(void)
     return layout.indirect && frame != 0 ? load(frame, layout.cframe_frame) : frame;
 }
 
+uint64_t ct_place(void)
+{
+    uintptr_t frame = usable ? innermost_frame() : 0;
+    while (frame != 0 && *(const uint8_t *)(frame + layout.frame_owner) == 3)
+        frame = load(frame, layout.frame_previous);
+    return frame != 0 ? load(frame, layout.frame_instr) : 0;
+}
+
 static unsigned walk(struct frame *frames, unsigned limit)
 {
     uintptr_t frame = innermost_frame();

@@ -52,6 +52,7 @@ class Header:
     lost_threads: int
     lost_orders: int
     lost_queues: int
+    message_bytes: int
     python: str
     command: tuple[str, ...]
     collections: tuple[Generation, ...]

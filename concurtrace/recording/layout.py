@@ -25,6 +25,7 @@ PAIR_COUNT = 12
 # Kinds of chunks and of META records.
 CHUNK_HEADER_KIND, CHUNK_THREADS, CHUNK_SPANS, CHUNK_META = 1, 2, 3, 4
 META_STRING, META_CODE, META_STACK, META_OBJECT, META_ORDER, META_QUEUE = 1, 2, 3, 4, 5, 6
+META_MESSAGE, META_SITE = 7, 8
 META_READY = 0x80000000
 ORDER_HELD, ORDER_THREADS = 8, 4
 QUEUE_READINGS = 64
@@ -172,7 +173,8 @@ HEADER = np.dtype(
         ("lost_orders", "<u8"),
         ("collections", COLLECTIONS, GENERATIONS),
         ("lost_queues", "<u8"),
-        ("reserved", "<u8", 2),
+        ("message_bytes", "<u8"),
+        ("reserved", "<u8"),
         ("python_version", "S128"),
         ("executable", "S512"),
         ("argv_bytes", "<u4"),
@@ -256,6 +258,28 @@ META_ORDER_RECORD = np.dtype(
         ("stack", "<u4"),
         ("held", "<u4", ORDER_HELD),
         ("tids", "<u4", ORDER_THREADS),
+    ]
+)
+
+META_MESSAGE_RECORD = np.dtype(
+    [
+        ("word", "<u4"),
+        ("id", "<u4"),
+        ("stack", "<u4"),
+        ("reserved", "<u4"),
+        ("hash", "<u8"),
+        ("length", "<u8"),
+        ("count", "<u8"),
+    ]
+)
+META_SITE_RECORD = np.dtype(
+    [
+        ("word", "<u4"),
+        ("id", "<u4"),
+        ("object", "<u4"),
+        ("stack", "<u4"),
+        ("acquisitions", "<u8"),
+        ("contended", "<u8"),
     ]
 )
 

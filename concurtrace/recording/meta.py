@@ -21,6 +21,8 @@ _CODE = struct.Struct("<IIIIIIQ")
 _STACK = struct.Struct("<IIIIII")
 _OBJECT = struct.Struct("<IIIIQQIIQQQQIIQ")
 _ORDER = struct.Struct("<IIII8I4I")
+_MESSAGE = struct.Struct("<IIIIQQQ")
+_SITE = struct.Struct("<IIIIQQ")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,26 @@ class LocalOrder:
 
 
 @dataclass(frozen=True)
+class LocalMessage:
+    """A message that was sent more than once; ``stack`` is where, under the ids of its file."""
+
+    stack: int
+    hash: int
+    length: int
+    count: int
+
+
+@dataclass(frozen=True)
+class LocalSite:
+    """A place at which a lock was taken, under the ids of its own file."""
+
+    object: int
+    stack: int
+    acquisitions: int
+    contended: int
+
+
+@dataclass(frozen=True)
 class LocalQueue:
     """The readings of a queue as (time in ns, items in it, items moved since it was made)."""
 
@@ -68,6 +90,8 @@ class Meta:
     objects: dict[int, LocalObject] = field(default_factory=dict)
     orders: list[LocalOrder] = field(default_factory=list)
     queues: list[LocalQueue] = field(default_factory=list)
+    messages: list[LocalMessage] = field(default_factory=list)
+    sites: list[LocalSite] = field(default_factory=list)
     damaged: int = 0
 
 
@@ -85,6 +109,8 @@ class Interned:
     objects: list[tuple[int, ...]] = field(default_factory=list)
     orders: list[LocalOrder] = field(default_factory=list)
     queues: list[LocalQueue] = field(default_factory=list)
+    messages: list[LocalMessage] = field(default_factory=list)
+    sites: list[LocalSite] = field(default_factory=list)
     damaged: int = 0
 
     def read(self, chunk: bytes) -> None:
@@ -128,6 +154,11 @@ class Interned:
             )
         elif kind == layout.META_QUEUE:
             self.queues.append(_queue(record))
+        elif kind == layout.META_MESSAGE:
+            _, _, stack, _, *counted = _MESSAGE.unpack_from(record)
+            self.messages.append(LocalMessage(stack, *counted))
+        elif kind == layout.META_SITE:
+            self.sites.append(LocalSite(*_SITE.unpack_from(record)[2:]))
 
 
 def _queue(record: bytes) -> LocalQueue:
@@ -169,4 +200,12 @@ def read_meta(chunks: Iterable[bytes]) -> Meta:
         one[1]: LocalObject(one[2], text.get(one[3], ""), *(*one[4:12], one[14]))
         for one in raw.objects
     }
-    return Meta(LocalStacks(functions, raw.frames), objects, raw.orders, raw.queues, raw.damaged)
+    return Meta(
+        LocalStacks(functions, raw.frames),
+        objects,
+        raw.orders,
+        raw.queues,
+        raw.messages,
+        raw.sites,
+        raw.damaged,
+    )

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from concurtrace.errors import RunDataError
+from concurtrace.model.lock_site import LockSite
+from concurtrace.model.messages import Messages, Repeated
 from concurtrace.model.recording import Loss
 from concurtrace.model.runtime import Generation, QueueLengths
 from concurtrace.model.states import STATES
@@ -27,6 +29,7 @@ from concurtrace.model.trace import (
     WaitObject,
 )
 from concurtrace.recording import cores, layout, threads, totals
+from concurtrace.recording.counted import lock_orders, lock_sites, repeated
 from concurtrace.recording.files import Header, ProcessFile, UnreadableError
 from concurtrace.recording.last_stacks import parse as parse_last_stacks
 from concurtrace.recording.meta import LocalObject, LocalQueue, Meta, read_meta
@@ -73,6 +76,8 @@ class _Reader:
         self.stacks = StackTable()
         self.objects: list[WaitObject] = [WaitObject(ObjectKind.OTHER, 0, 0)]
         self.orders: list[LockOrder] = []
+        self.sites: list[LockSite] = []
+        self.repeated: list[Repeated] = []
         self.queues: list[QueueLengths] = []
         self.watch = read_watch(folder, self.stacks)
         self.losses += self.watch.losses
@@ -136,6 +141,8 @@ class _Reader:
             stacks=stacks,
             objects=tuple(self.objects),
             orders=tuple(self.orders),
+            sites=tuple(self.sites),
+            messages=self.messages,
             queues=tuple(self.queues),
             on_core=self.watch.on_core,
             readings=self.watch.readings,
@@ -163,7 +170,9 @@ class _Reader:
         stacks = self.stacks.add(meta.stacks)
         objects = self._objects(meta, process, stacks)
         numbering = Numbering(stacks, objects)
-        self.orders += _orders(meta, numbering)
+        self.orders += lock_orders(meta, numbering)
+        self.sites += lock_sites(meta, numbering)
+        self.repeated += repeated(meta, process, stacks)
         self.queues += [_queue(one, process, stacks) for one in meta.queues]
         header = file.header
         end_ns = header.end_ns if header.status != layout.ALIVE else 0
@@ -236,6 +245,7 @@ class _Reader:
     def _tell_losses(self) -> None:
         headers = [file.header for file in self.files]
         self._gil = not any(one.flags & layout.H_FREE_THREADED for one in headers)
+        self.messages = Messages(sum(one.message_bytes for one in headers), tuple(self.repeated))
         lowest = min((one.min_span_ns for one in headers), default=0)
         self.thresholds = lowest, max((one.now_min_span_ns for one in headers), default=0)
         for file in self.files:
@@ -366,20 +376,6 @@ def _object(one: LocalObject, process: int, stacks: Numbers) -> WaitObject:
         hold_ns=one.hold_ns,
         handed=one.handed,
     )
-
-
-def _orders(meta: Meta, numbering: Numbering) -> Iterable[LockOrder]:
-    objects, stacks = numbering.objects, numbering.stacks
-    for one in meta.orders:
-        known = [int(objects[n]) if n < len(objects) else 0 for n in (one.taken, *one.held)]
-        if all(known) and one.tids:
-            yield LockOrder(
-                known[0],
-                tuple(known[1:]),
-                one.tids,
-                many=len(one.tids) == layout.ORDER_THREADS,
-                stack=int(stacks[one.stack]) if one.stack < len(stacks) else 0,
-            )
 
 
 def _join(drafts: list[Draft]) -> tuple[tuple[Thread, ...], Spans]:

@@ -165,6 +165,26 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class Message:
+    """A large message that was sent more than once."""
+
+    stack: int
+    hash: int
+    length: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place at which a contended lock is taken."""
+
+    object: int
+    stack: int
+    acquisitions: int
+    contended: int
+
+
+@dataclass(frozen=True)
 class Process:
     """One process file."""
 
@@ -188,6 +208,7 @@ class Process:
     lost_orders: int
     collections: list[Collections]
     lost_queues: int
+    message_bytes: int
     chunks: int
     threads: list[Thread]
     strings: dict[int, str]
@@ -196,6 +217,8 @@ class Process:
     objects: dict[int, Thing]
     orders: list[Order]
     queues: list[Queue]
+    messages: list[Message]
+    sites: list[Site]
 
     def stack(self, number: int) -> list[Frame]:
         """Frames of a stack, innermost first."""
@@ -293,6 +316,8 @@ def read_meta(
     objects: dict[int, tuple[int, ...]],
     orders: list[Order],
     queues: list[Queue],
+    messages: list[Message],
+    sites: list[Site],
 ) -> None:
     at = 64
     while at + 8 <= CHUNK:
@@ -319,6 +344,11 @@ def read_meta(
                 readings = struct.iter_unpack("<QII", chunk[at + 40 : at + 40 + 16 * count])
                 told = [(at_ns, length, moved) for at_ns, length, moved in readings]
                 queues.append(Queue(stack, tid, made_ns, step_ns, told))
+            elif kind == 7:
+                stack, _, *counted = struct.unpack_from("<IIQQQ", chunk, at + 8)
+                messages.append(Message(stack, *counted))
+            elif kind == 8:
+                sites.append(Site(*struct.unpack_from("<IIQQ", chunk, at + 8)))
         at += size
 
 
@@ -336,7 +366,7 @@ def read_process(path: Path) -> Process:
     min_span, now_min_span, _stack, lost_stacks = struct.unpack_from("<4Q", data, 200)
     (lost_orders,) = struct.unpack_from("<Q", data, 328)
     collections = [Collections(*struct.unpack_from("<4Q", data, 336 + 32 * n)) for n in range(3)]
-    (lost_queues,) = struct.unpack_from("<Q", data, 432)
+    lost_queues, message_bytes = struct.unpack_from("<QQ", data, 432)
     (argv_bytes,) = struct.unpack_from("<I", data, 1096)
     pieces: dict[int, list[tuple[int, list[Span]]]] = {}
     slots: list[bytes] = []
@@ -346,6 +376,8 @@ def read_process(path: Path) -> Process:
     raw_objects: dict[int, tuple[int, ...]] = {}
     orders: list[Order] = []
     queues: list[Queue] = []
+    messages: list[Message] = []
+    sites: list[Site] = []
     for number in range(1, chunks):
         chunk = data[number * CHUNK : (number + 1) * CHUNK]
         kind, owner, sequence, used = struct.unpack_from("<4I", chunk)
@@ -355,7 +387,7 @@ def read_process(path: Path) -> Process:
             spans = read_spans(memoryview(chunk)[64:], used, start_ns)
             pieces.setdefault(owner, []).append((sequence, spans))
         elif kind == 4:
-            read_meta(chunk, strings, codes, stacks, raw_objects, orders, queues)
+            read_meta(chunk, strings, codes, stacks, raw_objects, orders, queues, messages, sites)
     threads = []
     for slot in slots:
         index, used_flag = struct.unpack_from("<I", slot, 44)[0], slot[4] & 1
@@ -371,8 +403,8 @@ def read_process(path: Path) -> Process:
         path, pid, ppid, STATUS[status], STARTS[method], start_ns, fork_ns, end_ns,
         parent_start_ns, creator, exit_code, flags, text(data[456:584]),
         words(data[1104 : 1104 + argv_bytes]), min_span, now_min_span, lost_stacks,
-        lost_orders, collections, lost_queues, chunks,
-        threads, strings, codes, stacks, objects, orders, queues,
+        lost_orders, collections, lost_queues, message_bytes, chunks,
+        threads, strings, codes, stacks, objects, orders, queues, messages, sites,
     )  # fmt: skip
 
 

@@ -5,9 +5,8 @@ The slowest decides when all are done. POP calls a balance (mean by greatest loa
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
+from concurtrace.diagnosis.balance import balance_of
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
 from concurtrace.units import share_text, time_text
@@ -15,10 +14,6 @@ from concurtrace.units import share_text, time_text
 UNBALANCED = Limits(0.2, 0.35)
 """1 - balance. POP's limit informs; from a third on the slowest has half as much again as the mean,
 which chance and other programs do not bring about."""
-LEAST_SHARE = 0.1
-"""Share of the run that the mean worker computes: below, the load is not computing."""
-LEAST_HAD = 0.05
-"""Share of the wanted time on a core that was had, at least: below, nothing can be said of work."""
 WORTH = 0.05
 """Share of the run that a fair division would save: below, it is not worth a warning."""
 
@@ -26,38 +21,33 @@ WORTH = 0.05
 def check(case: Case) -> Iterable[Answer]:
     """Compare the CPU time of workers of one kind."""
     found = False
-    # A second of CPU time took longer where other programs had the cores too.
-    stretched = 1 / max(case.availability, LEAST_HAD)
     for crew in case.crews:
-        loads = np.array([case.cpu_of(one) for one in crew.threads], np.int64)
-        mean, most = float(loads.mean()), int(loads.max())
-        if mean * stretched < LEAST_SHARE * case.wall_ns:
-            continue
-        severity = UNBALANCED.judge(1 - mean / most)
-        gain = round(min((most - mean) * stretched, case.wall_ns))
-        if severity is Severity.OK:
+        balance = balance_of(case, crew)
+        severity = Severity.OK if balance is None else UNBALANCED.judge(1 - balance.share)
+        if balance is None or severity is Severity.OK:
             continue
         found = True
-        if gain < WORTH * case.wall_ns:
+        if balance.gain_ns < WORTH * case.wall_ns:
             severity = Severity.INFO
-        row = crew.rows[int(loads.argmax())]
+        mean, most = round(balance.mean_ns), balance.most_ns
+        row = crew.rows[int(balance.loads_ns.argmax())]
         slowest = case.trace.threads[row]
         who = case.trace.processes[slowest.process].name if crew.of_processes else slowest.name
         yield Answer(
             severity,
             f"The work is divided unevenly among {len(crew.rows)} workers ({crew.name}): {who} took"
             f" {time_text(most)} of CPU time, the mean {time_text(mean)}.",
-            f"The balance is {share_text(mean / most)}; the others waited for the slowest.",
+            f"The balance is {share_text(balance.share)}; the others waited for the slowest.",
             "Hand out smaller pieces as workers become free, the longest first.",
             case.sampled([row]),
             (slowest.start_ns - case.whole.start_ns, slowest.end_ns - case.whole.start_ns),
             {
-                "balance": mean / most,
+                "balance": balance.share,
                 "most_ns": most,
-                "mean_ns": round(mean),
-                "workers": len(loads),
+                "mean_ns": mean,
+                "workers": len(crew.rows),
             },
-            gain_ns=gain,
+            gain_ns=balance.gain_ns,
             cause=Cause.WORK,
             thing=crew.name,
             # Threads that take turns are done when the last turn is, however they share the turns.
