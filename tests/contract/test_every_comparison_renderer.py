@@ -11,8 +11,8 @@ from concurtrace import discovery
 from concurtrace.discovery import Kind
 from concurtrace.model.comparison import Comparison
 from reports.json_ import SCHEMA
-from tests import builders
 from tests.builders_comparison import comparison, comparison_of_all, mode
+from tests.builders_hostile import HOSTILE
 
 NAMES = list(discovery.modules(Kind.COMPARISON))
 GIVEN = {
@@ -49,9 +49,9 @@ def test_it_renders_whatever_came_of_it(name: str, given: Comparison) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_it_renders_any_name(name: str, kind: str) -> None:
-    text = builders.HOSTILE[kind]
+    text = HOSTILE[kind]
     given = comparison(mode(text, 200, 210), mode("threads", 100, trouble=text), name=text)
     written = render(name, replace(given, notes=(text,)))
     assert "\x1b" not in written

@@ -9,6 +9,7 @@ from concurtrace import discovery
 from concurtrace.discovery import Kind
 from concurtrace.model.report import Report
 from tests import builders
+from tests.builders_hostile import HOSTILE, hostile
 
 NAMES = list(discovery.modules(Kind.RENDERER))
 HIDDEN = "correct-horse-battery-staple"
@@ -50,9 +51,9 @@ def test_it_renders_whatever_was_recorded(name: str, report: Report) -> None:
     assert render(name, report) == once
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_it_renders_any_name(name: str, kind: str) -> None:
-    assert render(name, builders.hostile(builders.HOSTILE[kind]))
+    assert render(name, hostile(HOSTILE[kind]))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_it_holds_no_environment_variable(name: str, monkeypatch: pytest.MonkeyP
 
 def test_it_never_obeys_a_terminal_sequence(name: str) -> None:
     # Lone bytes of 0x1b mean nothing in a binary format; the sequences must not come through.
-    made = render(name, builders.hostile("\x1b]0;title\x07\x1b[2J"))
+    made = render(name, hostile("\x1b]0;title\x07\x1b[2J"))
     assert not any(one in made for one in (b"\x1b]0;title", b"\x1b[2J", b"title\x07"))
 
 

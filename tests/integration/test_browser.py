@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page
 from tests import builders
 from tests.browser import Opened, write_report
 from tests.builders import node, process, report, tree
+from tests.builders_hostile import HOSTILE, hostile
 from tests.cli import concurtrace
 
 pytestmark = pytest.mark.browser
@@ -54,10 +55,10 @@ def test_it_reads_without_scripts(browser: Browser, tmp_path: Path) -> None:
     context.close()
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_no_name_is_obeyed(browser: Browser, tmp_path: Path, kind: str) -> None:
     page = browser.new_page()
-    opened = Opened(page, write_report(tmp_path, builders.hostile(builders.HOSTILE[kind])))
+    opened = Opened(page, write_report(tmp_path, hostile(HOSTILE[kind])))
     page.locator("#functions-thread").select_option(index=1)
     page.locator("#flame-tree").select_option("merged")
     page.locator("#flame-canvas").hover()

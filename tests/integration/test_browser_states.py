@@ -16,6 +16,7 @@ from concurtrace.model.trace import Trace
 from tests import builders
 from tests.browser import Opened, write_report
 from tests.builders import one_pass, with_states
+from tests.builders_hostile import HOSTILE, hostile
 from tests.builders_trace import trace
 from tests.cli import concurtrace
 from tests.unit.reports.test_lanes import random_trace
@@ -306,9 +307,9 @@ def test_threads_are_found_by_name(page: Page, tmp_path: Path) -> None:
     assert "No thread or process contains" in page.locator("#timeline-said").inner_text()
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_no_name_is_obeyed(page: Page, tmp_path: Path, kind: str) -> None:
-    given = builders.hostile(builders.HOSTILE[kind])
+    given = hostile(HOSTILE[kind])
     opened = opened_timeline(page, write_report(tmp_path, given))
     page.locator("#timeline-waits a").first.click()
     page.locator("#timeline-jump").click()

@@ -11,7 +11,7 @@ from concurtrace import api, discovery
 from concurtrace.discovery import Kind
 from concurtrace.rundir import store
 from tests.browser import Opened
-from tests.builders import HOSTILE
+from tests.builders_hostile import HOSTILE
 from tests.cli import concurtrace
 from tests.integration.test_timeline import nodes
 

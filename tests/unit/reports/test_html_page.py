@@ -17,6 +17,7 @@ from concurtrace.reports.html.page import embed
 from concurtrace.model.report import Report
 from tests import builders
 from tests.builders_comparison import comparison_of_all
+from tests.builders_hostile import HOSTILE, hostile
 
 PARTS = Path(html.__file__).parent
 EMPTY_LIMIT = 150_000
@@ -160,22 +161,22 @@ def test_no_attribute_needs_a_looser_policy(page: Page) -> None:
     assert not any(name.startswith("on") for name in names)
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_no_name_becomes_markup(kind: str) -> None:
-    assert page_of(builders.hostile(builders.HOSTILE[kind])).shape() == PLAIN
+    assert page_of(hostile(HOSTILE[kind])).shape() == PLAIN
 
 
-PLAIN = page_of(builders.hostile("plain")).shape()
+PLAIN = page_of(hostile("plain")).shape()
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_names_arrive_in_the_data_as_they_are(kind: str) -> None:
-    blocks = page_of(builders.hostile(builders.HOSTILE[kind])).blocks()
+    blocks = page_of(hostile(HOSTILE[kind])).blocks()
     names = ("functions", "flame", "memory", "cores", "timeline", "waiting")
     data = {f"data-{name}" for name in names}
     assert set(blocks) == data
     name = blocks["data-flame"]["functions"][0][0]
-    start = builders.HOSTILE[kind][:3]
+    start = HOSTILE[kind][:3]
     assert name.startswith(start if start.isprintable() else "\\")
 
 
@@ -187,9 +188,9 @@ def test_embedded_data_hold_no_markup_and_come_back() -> None:
 
 
 def test_a_long_name_is_shortened() -> None:
-    page = page_of(builders.hostile("x" * 10_000))
+    page = page_of(hostile("x" * 10_000))
     assert "x" * 1001 not in page.source
-    assert len(page.source) < 2 * len(page_of(builders.hostile("x")).source)
+    assert len(page.source) < 2 * len(page_of(hostile("x")).source)
 
 
 def test_a_drawing_is_never_shortened() -> None:
