@@ -14,6 +14,8 @@ from concurtrace.units import share_text, time_text
 
 SECOND = 0.25
 """A second finding is told too if it costs a quarter of what the first does, or more."""
+HINT = 0.01
+"""Share of the run that something has to cost to be worth knowing where nothing is wrong."""
 BUSY = 0.2
 """Share of all cores' time taken by others from which times are said to be rough."""
 
@@ -47,6 +49,7 @@ def _claims(case: Case, findings: Sequence[Finding]) -> list[str]:
         hints = [
             one for one in heads if one.severity is Severity.INFO and one.rule not in _NO_CAUSE
         ]
+        hints = [one for one in hints if one.gain_ns >= HINT * case.wall_ns]
         hints.sort(key=lambda one: -one.gain_ns)
         said = ["Nothing was found that holds this run back."]
         return [*said, f"Worth knowing: {hints[0].summary}"] if hints else said

@@ -6,13 +6,16 @@ blocking call stops every Python thread of its process for as long as the call s
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from concurtrace.analysis.contention import overlap_ns
-from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
+from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.pages import asleep_for_pages
 from concurtrace.model.report import Severity
 from concurtrace.model.states import State
-from concurtrace.units import count_text, time_text
+from concurtrace.units import time_text
 
 LEAST_NS = 5_000_000
 """A switch interval: what is shorter no other thread would have asked for."""
@@ -28,6 +31,9 @@ def check(case: Case) -> Iterable[Answer]:
     if slept_ns < LEAST_NS:
         yield fine("No call slept while it held the GIL.", slept_ns=slept_ns)
         return
+    if not _beside_others(case, slept):
+        yield fine("No process of several threads slept with its GIL held.", slept_ns=slept_ns)
+        return
     waited = overlap_ns(case.trace, slept, case.select(State.GIL_WAIT))
     severity = SHARE.judge(waited / case.wall_ns)
     if severity is Severity.OK:
@@ -37,7 +43,7 @@ def check(case: Case) -> Iterable[Answer]:
     yield Answer(
         severity,
         f"{call} slept for {time_text(slept_ns)} without letting go of the GIL, in"
-        f" {count_text(int(slept.sum()))} calls.",
+        f" {plural(int(slept.sum()), 'call')}.",
         f"Other threads waited for the GIL during {time_text(waited)} of that."
         if waited
         else "No other thread wanted the GIL meanwhile; one that does would stand still.",
@@ -52,6 +58,16 @@ def check(case: Case) -> Iterable[Answer]:
         },
         gain_ns=waited,
         cause=Cause.GIL,
+    )
+
+
+def _beside_others(case: Case, spans: NDArray[np.bool_]) -> bool:
+    """Tell whether some spans are of a process in which another thread could want the GIL."""
+    rows = np.unique(case.trace.span_threads[spans]).tolist()
+    processes = {case.trace.threads[row].process for row in rows}
+    return any(
+        sum(one.runs_python for one in case.trace.threads_of(case.trace.processes[process])) > 1
+        for process in processes
     )
 
 

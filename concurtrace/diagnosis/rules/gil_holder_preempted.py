@@ -30,9 +30,13 @@ def check(case: Case) -> Iterable[Answer]:
         f" times; others waited {time_text(waited)} meanwhile.",
         f"The target had {share_text(case.availability)} of the core time that it wanted.",
         "Run fewer threads and processes at once, or find what else uses the machine.",
-        case.where(without),
-        case.window(without),
-        {"times": int(without.sum()), "waited_ns": waited, "availability": case.availability},
+        # No line is to blame: the kernel takes a core away wherever a thread is.
+        window_ns=case.window(without),
+        evidence={
+            "times": int(without.sum()),
+            "waited_ns": waited,
+            "availability": case.availability,
+        },
         gain_ns=waited,
         cause=Cause.OTHERS,
     )
