@@ -13,9 +13,11 @@ from concurtrace.model.report import Report
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 
-# Of every lane that can be seen of the timeline: how many of its pixels are of another colour than
-# the page and its lines.
-PAINTED = """(() => {
+# Of every lane that can be seen of the timeline: how many pixels along it are of another colour
+# than the page. It is drawn with the frame after the one in which it is ready.
+PAINTED = """new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(done));
+}).then(() => {
   const canvas = document.getElementById("timeline-canvas");
   const view = canvas.concurtraceView;
   const { width, height, data } =
@@ -31,7 +33,7 @@ PAINTED = """(() => {
     return [{ name: lane.name, kind: lane.kind,
       painted: columns.filter((one) => one !== empty).length }];
   });
-})()"""
+})"""
 
 
 def find_browser() -> str:
