@@ -3,6 +3,10 @@
 Items wait ever longer, and memory for them runs out in the end. A queue with a ``maxsize`` lets the
 producer wait instead. One that nobody empties meanwhile, filled with work beforehand or with
 results for later, is not meant here; nor is one that is full for a moment.
+
+Queues of ``queue``, ``asyncio`` and ``multiprocessing`` that hand out first what came first are
+followed; of those between processes the part that waits in the sender, behind what the pipe holds
+(64 KiB). Those of priorities, last in first out, and ``SimpleQueue`` do not count what they pass.
 """
 
 from collections.abc import Iterable

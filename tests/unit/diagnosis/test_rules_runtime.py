@@ -50,6 +50,12 @@ def test_collections_are_judged_by_their_share_of_the_time(ms: int, said: Severi
         assert answer.evidence["generation_2"] == 10
 
 
+def test_on_a_busy_machine_the_time_without_a_core_is_not_the_collector_s() -> None:
+    made = trace().thread("a").running(400).ready(600)
+    assert severity("gc-pauses", case(collecting(made.build(), collected(150)))) is INFO
+    assert severity("gc-pauses", case(collecting(made.build(), collected(400)))) is WARNING
+
+
 def test_one_long_collection_is_told_though_all_take_little() -> None:
     made = trace().thread("a").running(30_000).build()
     assert severity("gc-pauses", case(collecting(made, collected(1200, 1100)))) is INFO
