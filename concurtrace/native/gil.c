@@ -62,20 +62,29 @@ static void charge_wait(struct ct_self *self, uint64_t now, bool first)
     pair->count += first;
 }
 
-static void end_wait(struct ct_self *self, struct ct_gil *gil, uint64_t now)
+static void end_wait(struct ct_self *self, uint32_t waker, uint8_t then, uint64_t now)
 {
     struct ct_thread *slot = self->slot;
     uint64_t duration = now > self->gil_wait_ns ? now - self->gil_wait_ns : 0;
-    struct ct_detail detail = {.state = CT_GIL_WAIT, .waker = gil->released_by, .flags = self->flags};
+    struct ct_detail detail = {.state = CT_GIL_WAIT, .waker = waker, .flags = self->flags};
     charge_wait(self, now, true);
     slot->gil_waits++;
     slot->gil_wait_ns += duration;
     if (duration > slot->gil_longest_wait_ns)
         slot->gil_longest_wait_ns = duration;
-    self->gil_wait_ns = 0;
+    self->gil_wait_ns = self->switched_ns = 0;
     if (duration >= ct.stack_ns)
         detail.stack = ct_stack(0, &(uint8_t){0});
-    ct_switch_detail(self, CT_RUNNING, now, &detail);
+    ct_switch_detail(self, then, now, &detail);
+}
+
+/* The switch at the end of a release is over, and what comes next is a call: it was not made to take the GIL again. */
+void ct_gil_switched(struct ct_self *self)
+{
+    ct_guard(self);
+    uint32_t taker = CT_GET(self->gil->holder), waker = taker != 0 ? taker : self->gil->released_by;
+    end_wait(self, waker, CT_RUNNING_NOGIL, ct_not_before(self, self->switched_ns));
+    ct_unguard(self);
 }
 
 static void taken(struct ct_self *self, struct ct_gil *gil)
@@ -87,7 +96,7 @@ static void taken(struct ct_self *self, struct ct_gil *gil)
     self->gil_held = true;
     self->gil = gil;
     if (self->gil_wait_ns != 0)
-        end_wait(self, gil, now);
+        end_wait(self, gil->released_by, CT_RUNNING, now);
     else
         ct_switch(self, CT_RUNNING, now);
     self->gil_taken_ns = now;
@@ -151,6 +160,7 @@ static void begin_wait(struct ct_self *self, struct ct_gil *gil, bool forced, vo
     self->gil_holder = gil->holder;
     self->gil_segment_ns = now;
     self->gil_wait_ns = now;
+    self->switched_ns = 0;
     self->released_only = false;
     self->slot->wait_address = gil->cond;
     self->slot->wait_owner = gil->holder;
@@ -291,6 +301,7 @@ CT_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mute
         if (self->gil_wait_ns == 0) {
             begin_wait(self, gil, false, __builtin_frame_address(0));
         } else {
+            self->switched_ns = 0;
             charge_wait(self, ct_not_before(self, ct_now()), false);
             self->gil_holder = gil->holder;
             self->slot->wait_owner = gil->holder;
@@ -321,7 +332,11 @@ CT_EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
     struct ct_self *self = enter_gil();
     if (self != NULL && self->gil_wait_ns == 0)
         begin_wait(self, gil, true, NULL);
-    return CT_REAL(pthread_cond_wait)(cond, mutex);
+    int result = CT_REAL(pthread_cond_wait)(cond, mutex);
+    /* Mostly a wait for the GIL goes on from here. */
+    if (self != NULL && self->gil == gil)
+        self->switched_ns = ct_now();
+    return result;
 }
 
 /* Only the forking thread is left, and Python makes its GILs anew at the same place. */

@@ -46,6 +46,7 @@ struct ct_self {
     uint64_t call_ns, done_ns; /* start and end of the wrapped call */
     struct ct_gil *gil;        /* the GIL it took last */
     uint64_t gil_taken_ns, gil_wait_ns, gil_segment_ns;
+    uint64_t switched_ns;      /* end of the switch at the end of a forced release, while gil_wait_ns is set */
     uint32_t gil_holder;       /* holder when the running part of a GIL wait began */
     bool in_function;          /* the function that the thread was made for has not returned */
     bool released_only;        /* because it was asked to, and nothing was called since */
@@ -237,6 +238,7 @@ void ct_thread_name(struct ct_thread *slot);
 /* ---- gil.c ---- */
 void ct_gil_fork_child(void);
 void ct_gil_mutex_busy(struct ct_self *self, pthread_mutex_t *mutex, void *const *frame);
+void ct_gil_switched(struct ct_self *self);
 void ct_gil_abandon(struct ct_self *self, uint64_t now);
 static inline bool ct_from_python(void *caller)
 {

@@ -108,6 +108,8 @@ struct ct_self *ct_register(uint64_t start_ns, uint32_t first_state, uint32_t fl
 CT_NOINLINE struct ct_self *ct_enter_slow(void)
 {
     struct ct_self *self = &ct_self;
+    if (CT_UNLIKELY(self->gil_wait_ns != 0 && self->switched_ns != 0 && !self->busy && !self->dead && *ct_live))
+        ct_gil_switched(self);
     if (self->busy || self->dead || self->in_vfork || self->gil_wait_ns != 0 || ct.mode != CT_MODE_PYTHON || !ct.learned)
         return NULL;
     if (!*ct_live)

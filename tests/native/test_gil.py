@@ -92,6 +92,30 @@ def test_a_sleeper_does_not_wait_for_the_gil_and_a_holder_blocks_it(bench: Bench
     assert main.states["SLEEP"].count == 7
 
 
+def test_a_call_behind_a_release_that_was_waited_for_is_told(bench: Bench) -> None:
+    code = """
+import threading, time
+
+def spin():
+    while threads[1].is_alive():
+        sum(range(1000))
+
+def doze():
+    for _ in range(12):
+        data = b"abc" * 20_000_000   # keeps the GIL for longer than others are patient
+        time.sleep(0.01)
+
+threads = [threading.Thread(target=spin), threading.Thread(target=doze, name="doze")]
+for thread in reversed(threads):
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+    doze = bench.record(code).root().thread("doze")
+    assert doze.states["SLEEP"].count == 12
+    assert doze.states["GIL_WAIT"].total_ns == doze.gil.wait_ns
+
+
 def test_native_work_without_the_gil_is_no_wait(bench: Bench) -> None:
     recording = bench.record(
         """

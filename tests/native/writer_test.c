@@ -24,6 +24,7 @@ uint32_t ct_stack(unsigned depth, uint8_t *reason)
 void *ct_tstate(void) { return NULL; }
 void ct_thread_name(struct ct_thread *slot) { (void)slot; }
 void ct_stacks_header(struct ct_header *header) { header->flags |= CT_H_NO_STACKS; }
+void ct_gil_switched(struct ct_self *self) { (void)self; }
 void ct_gil_abandon(struct ct_self *self, uint64_t now)
 {
     (void)self;
