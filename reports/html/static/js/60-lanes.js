@@ -14,6 +14,7 @@ const Lanes = (() => {
   let zipped = new Uint8Array(0);
   let room = new Uint8Array(0);
   let places = new Uint32Array(0);
+  const next = new Uint32Array(65537);
 
   /** Base64 off; holds until the next call. @param {string} text @returns {Uint8Array} */
   function decode(text) {
@@ -53,7 +54,7 @@ const Lanes = (() => {
 
   /** Find where each interval's entries are in the columns that are in order of kind. @param {Uint8Array | Uint16Array} kinds */
   function locate(kinds) {
-    const next = new Uint32Array(65537);
+    next.fill(0);
     for (const kind of kinds) next[kind + 1]++;
     for (let kind = 1; kind < next.length; kind++) next[kind] += next[kind - 1];
     if (places.length < kinds.length) places = new Uint32Array(kinds.length);

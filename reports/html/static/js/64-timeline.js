@@ -300,10 +300,7 @@
     await shown();
     for (const [number, shape] of data.blocks.entries()) {
       const block = await read(`block-timeline-${number}`);
-      const text = block.firstChild;
-      Lanes.fill(view.lanes, shape, Lanes.unpack(text.data, Lanes.sizeOf(shape)));
-      // What is removed is kept until it is collected; its text is large.
-      text.data = "";
+      Lanes.fill(view.lanes, shape, Lanes.unpack(block.textContent, Lanes.sizeOf(shape)));
       block.remove();
       await pause();
     }
