@@ -14,6 +14,7 @@ from concurtrace.model.difference import Difference
 from concurtrace.model.report import Finding, Report, Severity
 from reports.json_ import SCHEMA
 from tests import builders
+from tests.builders_hostile import HOSTILE, hostile
 
 WARNING = Finding("gil-saturation", Severity.WARNING, "The GIL was held.")
 HINT = Finding("idle-cores", Severity.INFO, "Cores were idle.")
@@ -103,10 +104,10 @@ def test_every_format_tells_it(given: Difference) -> None:
     jsonschema.Draft202012Validator(root).validate(json.loads(render("json", given)))
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_any_name_is_shown_safely(kind: str) -> None:
-    text = builders.HOSTILE[kind]
-    given = difference(run(100), builders.hostile(text))
+    text = HOSTILE[kind]
+    given = difference(run(100), hostile(text))
     for name in discovery.modules(Kind.DIFFERENCE):
         shown = render(name, given)
         assert "\x1b" not in shown

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+from concurtrace.reports.html.sections import findings
 from concurtrace.reports.html.sections.source import line_anchor
 
 from concurtrace import discovery
@@ -12,6 +13,7 @@ from concurtrace.discovery import Kind
 from concurtrace.model.report import Finding, PathStep, Prediction, Report, Severity
 from concurtrace.model.states import State
 from tests import builders
+from tests.builders_hostile import HOSTILE
 from tests.unit.reports.test_html_page import page_of
 
 SCHEMA = json.loads(Path("reports/schema.json").read_bytes())
@@ -107,7 +109,7 @@ def test_without_findings_it_is_said_how_to_get_them() -> None:
 
 
 def test_a_hostile_finding_is_shown_and_never_obeyed() -> None:
-    for name in builders.HOSTILE.values():
+    for name in HOSTILE.values():
         bad = replace(FINDINGS[0], summary=name, where=(name,), evidence={"x": name}, remedy=name)
         for renderer in discovery.modules(Kind.RENDERER):
             given = told(findings=(bad,), verdict=name)
@@ -115,3 +117,34 @@ def test_a_hostile_finding_is_shown_and_never_obeyed() -> None:
             # Binary formats have any byte; their names are judged by the contract of renderers.
             assert not isinstance(made, str) or "\x1b" not in made
             assert renderer != "html" or "<script>alert" not in made
+
+
+def test_every_rule_leads_to_the_section_that_has_its_figures() -> None:
+    sections = {one["id"] for one in page_of(builders.everything()).all("section")}
+    page = page_of(
+        replace(
+            builders.everything(),
+            findings=tuple(
+                Finding(rule, Severity.INFO, rule) for rule in discovery.modules(Kind.RULE)
+            ),
+        )
+    )
+    links = [one["href"][1:] for one in page.all("a") if one.get("href", "").startswith("#")]
+    assert {one.partition("?")[0] for one in links if not one.startswith(("line-", "in-"))} <= (
+        sections
+    )
+    for rule, section in (
+        ("oversubscription", "cores"),
+        ("lock-contention", "locks"),
+        ("spawn-cost", "processes"),
+        ("lock-order-inversion", "blocking"),
+        ("load-imbalance", "parallelism"),
+        ("unoverlapped-io", "waiting"),
+        ("sequential-awaits", "tasks"),
+        ("lost-update", "states"),
+        ("gil-convoy", "gil"),
+    ):
+        finding = Finding(rule, Severity.INFO, rule)
+        shown = findings.build(replace(builders.everything(), findings=(finding,))).view
+        assert isinstance(shown, findings.View)
+        assert shown.stories[0].head.proof.href == f"#{section}", rule

@@ -10,6 +10,7 @@ from concurtrace.reports.json_ import RENDERER, SCHEMA
 from concurtrace.model.report import Finding, Prediction, Report, Severity
 from tests import builders
 from tests.builders import MIB, cores, execution, memory, memory_series, one_pass, process, report
+from tests.builders_hostile import HOSTILE, hostile
 
 DESCRIPTION = json.loads(SCHEMA.read_text("utf-8"))
 FINDING = Finding(
@@ -32,7 +33,7 @@ REPORTS = [
     pytest.param(replace(builders.everything(), findings=(FINDING,)), id="everything"),
     pytest.param(report(), id="nothing but a baseline"),
     pytest.param(report(builders.not_done("baseline", "no")), id="no execution"),
-    *(pytest.param(builders.hostile(name), id=kind) for kind, name in builders.HOSTILE.items()),
+    *(pytest.param(hostile(name), id=kind) for kind, name in HOSTILE.items()),
 ]
 
 

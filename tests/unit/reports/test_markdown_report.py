@@ -5,19 +5,20 @@ import pytest
 from concurtrace.reports.markdown import RENDERER
 
 from tests import builders
+from tests.builders_hostile import HOSTILE, hostile
 
 
 def unescaped(text: str, char: str) -> int:
     return len(re.findall(rf"(?<!\\){re.escape(char)}", text))
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_no_name_becomes_markup(kind: str) -> None:
     def shape(name: str) -> list[tuple[int, ...]]:
-        lines = RENDERER.render(builders.hostile(name)).splitlines()
+        lines = RENDERER.render(hostile(name)).splitlines()
         return [tuple(unescaped(line, char) for char in "|*`<[@#") for line in lines]
 
-    assert shape(builders.HOSTILE[kind]) == shape("plain")
+    assert shape(HOSTILE[kind]) == shape("plain")
 
 
 def test_it_is_short_and_says_the_outcome_first() -> None:

@@ -6,11 +6,12 @@ from concurtrace.reports.terminal import COLUMNS, RENDERER
 from concurtrace.model.run import PassStatus
 from tests import builders
 from tests.builders import not_done, one_pass, report
+from tests.builders_hostile import HOSTILE, hostile
 
 
-@pytest.mark.parametrize("kind", builders.HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_no_line_is_longer_than_the_terminal(kind: str) -> None:
-    text = RENDERER.render(builders.hostile(builders.HOSTILE[kind]))
+    text = RENDERER.render(hostile(HOSTILE[kind]))
     assert max(map(len, text.splitlines())) <= COLUMNS
 
 
