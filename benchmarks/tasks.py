@@ -143,6 +143,21 @@ def crawl(rounds: int) -> str:
     )
 
 
+def accounted() -> str:
+    """Say how much of a busy loop's time is told as tasks that ran."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(OURS[1], "computes", STEPS // 10, Path(folder))
+        show = [sys.executable, "-m", "concurtrace", "show", "last", "--format", "json"]
+        shown = subprocess.run(show, cwd=folder, check=True, capture_output=True)
+    report = json.loads(shown.stdout)
+    (loop,) = [one for process in report["processes"] for one in process.get("loops", ())]
+    running_ns = sum(one["states"].get("RUNNING", 0) for one in report["tasks"]["kinds"])
+    return (
+        f"Of the time that a loop was busy with tasks that compute a little, its rounds less its"
+        f" waits, {running_ns / loop['busy_ns']:.2%} are told as RUNNING tasks."
+    )
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a process and those it waited for took: CPU seconds, and memory at most."""
@@ -220,6 +235,7 @@ def page(rounds: int, tools: tuple[Tool, ...], *, with_large: bool) -> Iterator[
     )
     yield from measure(tools, rounds)
     yield f"\n{crawl(rounds)}\n"
+    yield f"{accounted()}\n"
     if with_large:
         yield "## Very many tasks and steps\n"
         yield (

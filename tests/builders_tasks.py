@@ -143,7 +143,7 @@ def task_trace(zero_ns: int, tid: int = 100) -> TaskTrace:
     steps = Steps(**{name: one.astype(kinds[name]) for name, one in columns.items()})
     return TaskTrace(
         processes=(TaskProcess(100, zero_ns, None, 4, 4, 2, 0, 0),),
-        loops=(_loop(zero_ns, tid),),
+        loops=(loop(zero_ns, tid),),
         tasks=_tasks(zero_ns),
         names=("ask", "answer"),
         steps=steps,
@@ -183,7 +183,8 @@ def _tasks(zero_ns: int) -> Tasks:
     return Tasks(*(np.array(given.get(name, [0, 0]), kind) for name, kind in kinds))
 
 
-def _loop(zero_ns: int, tid: int) -> Loop:
+def loop(zero_ns: int, tid: int) -> Loop:
+    """Make a loop that lived for 26 ms."""
     given: dict[str, Any] = dict.fromkeys(Loop.__dataclass_fields__, 0)
     given |= {"tid": tid, "flavour": Flavour.ASYNCIO, "name": "asyncio.Loop", "iterations": 4}
     given |= {"lag": np.zeros(BUCKETS, np.int64), "iteration": np.zeros(BUCKETS, np.int64)}

@@ -1,4 +1,4 @@
-"""Steps of asyncio tasks in three shapes, or very many tasks alive; prints the CPU time in ns.
+"""Steps of asyncio tasks in four shapes, or very many tasks alive; prints the CPU time in ns.
 
 Of very many tasks it also prints how many tasks and steps there were, and the memory it took.
 """
@@ -38,6 +38,13 @@ async def sleeps(steps: int) -> None:
         await asyncio.sleep(0.000_001)
 
 
+async def computes(steps: int) -> None:
+    """Compute a little before every wait."""
+    for _ in range(steps):
+        sum(range(20_000))
+        await asyncio.sleep(0)
+
+
 async def waits(begin: asyncio.Event, steps: int) -> None:
     """Wait to be told, with all others; then let them go first. So many steps are made."""
     await begin.wait()
@@ -45,7 +52,7 @@ async def waits(begin: asyncio.Event, steps: int) -> None:
 
 
 async def main(shape: str, steps: int) -> None:
-    """Run one of the three shapes."""
+    """Run one of the four shapes."""
     if shape == "yields":
         await asyncio.gather(*(yields(steps // TASKS) for _ in range(TASKS)))
     elif shape == "queues":
@@ -53,6 +60,8 @@ async def main(shape: str, steps: int) -> None:
         answers: asyncio.Queue[int] = asyncio.Queue()
         rounds = steps // 2
         await asyncio.gather(gives(items, answers, rounds), takes(items, answers, rounds))
+    elif shape == "computes":
+        await asyncio.gather(*(computes(steps // TASKS) for _ in range(TASKS)))
     else:
         await asyncio.gather(*(sleeps(steps // TASKS) for _ in range(TASKS)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,8 @@ _OFF_CORE = (
     State.CHILD_WAIT,
     State.GIL_BLOCKED,
 )
-_LOOKED_BACK = 4
-"""So many steps may be nested in each other; a wait behind more of them is left out."""
+_DEEPEST = 32
+"""So deeply may steps be nested in each other; what is nested deeper is left out."""
 
 Places = NDArray[np.intp]
 
@@ -47,21 +48,35 @@ def loop_rows(tasks: TaskTrace, trace: Trace) -> NDArray[np.intp]:
 
 def own_ns(steps: Steps) -> Times:
     """Measure each step without the steps that were nested in it."""
-    nested = np.flatnonzero((steps.flags & StepFlag.NESTED) != 0)
     own = steps.dur_ns.copy()
+    nested = (steps.flags & StepFlag.NESTED) != 0
     for loop in np.unique(steps.loop[nested]).tolist():
-        mine = np.flatnonzero(steps.loop == loop)
-        inner = nested[steps.loop[nested] == loop]
-        place = np.searchsorted(mine, inner) - 1
-        left = np.ones(len(inner), bool)
-        for _ in range(_LOOKED_BACK):
-            outer = mine[np.maximum(place, 0)]
-            fits = left & (place >= 0) & (steps.end_ns[outer] >= steps.end_ns[inner])
-            np.subtract.at(own, outer[fits], steps.dur_ns[inner[fits]])
-            left &= ~fits
-            place = place - 1
+        for outer, inner in pairwise(_levels(steps, np.flatnonzero(steps.loop == loop))):
+            around = _around(steps, outer, steps.start_ns[inner], steps.end_ns[inner])
+            own -= np.bincount(
+                around[around >= 0], steps.dur_ns[inner[around >= 0]], len(own)
+            ).astype(np.int64)
     found: Times = np.maximum(own, 0)
     return found
+
+
+def _levels(steps: Steps, mine: Places) -> list[Places]:
+    """Divide steps, in order of their start, by how deeply they are nested in each other."""
+    levels: list[Places] = []
+    while len(mine) and len(levels) < _DEEPEST:
+        starts, ends = steps.start_ns[mine], np.maximum.accumulate(steps.end_ns[mine])
+        outermost = np.ones(len(mine), bool)
+        outermost[1:] = starts[1:] >= ends[:-1]
+        levels.append(mine[outermost])
+        mine = mine[~outermost]
+    return levels
+
+
+def _around(steps: Steps, level: Places, start_ns: Times, end_ns: Times) -> Places:
+    """Find for each stretch of time the step of one level that it lies in; -1 = none."""
+    place = np.searchsorted(steps.start_ns[level], start_ns, side="right") - 1
+    found = level[np.maximum(place, 0)]
+    return np.where((place >= 0) & (steps.end_ns[found] >= end_ns), found, -1)
 
 
 def blocking_calls(tasks: TaskTrace, trace: Trace) -> BlockingCalls:
@@ -91,7 +106,7 @@ def inside_steps(tasks: TaskTrace, trace: Trace, states: tuple[State, ...]) -> B
         inside = _innermost(steps, mine, spans.start_ns[waits], spans.end_ns[waits])
         good = inside >= 0
         found_spans.append(waits[good])
-        found_steps.append(mine[inside[good]])
+        found_steps.append(inside[good])
     if not found_spans:
         none = np.empty(0, np.intp)
         return BlockingCalls(none, none, np.empty(0, np.int64))
@@ -102,15 +117,12 @@ def inside_steps(tasks: TaskTrace, trace: Trace, states: tuple[State, ...]) -> B
 
 
 def _innermost(steps: Steps, mine: Places, start_ns: Times, end_ns: Times) -> Places:
-    """Find for each wait the last step that began before it and had not ended; -1 = none."""
-    starts, ends = steps.start_ns[mine], steps.end_ns[mine]
-    place = np.searchsorted(starts, start_ns, side="right") - 1
+    """Find for each wait the innermost step that had begun and lasted at least half of it."""
     middle = start_ns + (end_ns - start_ns) // 2
     found = np.full(len(start_ns), -1, np.intp)
-    for _ in range(_LOOKED_BACK):
-        fits = (found < 0) & (place >= 0) & (ends[np.maximum(place, 0)] > middle)
-        found[fits] = place[fits]
-        place = place - 1
+    for level in _levels(steps, mine):
+        around = _around(steps, level, start_ns, middle + 1)
+        found = np.where(around >= 0, around, found)
     return found
 
 

@@ -192,7 +192,7 @@ def test_generators_of_twisted_are_tasks(tmp_path: Path) -> None:
         def main():
             yield defer.gatherResults([work(), work()])
             reactor.stop()
-        reactor.callWhenRunning(main)
+        main()
         reactor.run()
         """,
     )
@@ -201,5 +201,6 @@ def test_generators_of_twisted_are_tasks(tmp_path: Path) -> None:
     assert [(one.outcome, one.steps) for one in works] == [(Outcome.OK, 5)] * 2
     (main,) = tasks_of(found, "main")
     assert {one.parent for one in works} == {main.name}
+    assert set(found.trace.tasks.loop.tolist()) == {0}
     kinds = {one.kind for one in found.report.places if one.where.endswith(" in work")}
     assert kinds == {Await.TIMER, Await.EXECUTOR}

@@ -14,7 +14,7 @@ CALLS = 5
 @defer.inlineCallbacks
 def one_by_one(reactor: Any) -> Generator[Any, Any, None]:
     for _ in range(CALLS):
-        yield threads.deferToThread(time.sleep, 0.1)
+        yield threads.deferToThread(time.sleep, 0.4)
 
 
 @defer.inlineCallbacks

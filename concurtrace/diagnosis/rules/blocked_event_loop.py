@@ -40,6 +40,8 @@ _REMEDY = {
 def check(case: Case) -> Iterable[Answer]:
     """Look at the longest steps of loops, and at the longest rounds of loops that are not known."""
     slow = case.loops.slow(int(LONGEST_NS.info))
+    # That a step had no core, or not the GIL, is not its doing: other rules tell that.
+    slow = slow[case.loops.free_ns[slow] >= LONGEST_NS.info]
     told = 0
     for one in culprits(case, slow)[:TOLD]:
         severity = LONGEST_NS.judge(one.worst.ns)

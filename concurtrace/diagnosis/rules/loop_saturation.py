@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from concurtrace.analysis.loops import SLOW_NS
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.loops import advice
@@ -41,7 +42,7 @@ _REMEDY = {
 def check(case: Case) -> Iterable[Answer]:
     """Measure how busy loops were, and whether single steps are the reason."""
     figures, busiest = case.loops, 0.0
-    steps, slow = figures.tasks.steps, figures.slow()
+    steps, free_ns = figures.tasks.steps, figures.free_ns
     for number, loop in enumerate(figures.tasks.loops):
         lived = loop.end_ns - loop.start_ns
         if lived < SHARE * case.wall_ns or lived <= 0:
@@ -49,7 +50,7 @@ def check(case: Case) -> Iterable[Answer]:
         busy_ns = max(loop.in_ns - loop.idle_ns, 0)
         utilisation = min(busy_ns / lived, 1.0)
         busiest = max(busiest, utilisation)
-        long_ns = int(figures.own_ns[slow][steps.loop[slow] == number].sum())
+        long_ns = int(free_ns[(free_ns >= SLOW_NS) & (steps.loop == number)].sum())
         told = loop.flavour is Flavour.ASYNCIO
         late_ns = percentile_ns(loop.lag, 0.5) if told else _round_ns(case, number)
         severity = BUSY.judge(utilisation)

@@ -77,6 +77,8 @@ void tk_step_begin(struct tk_current *here, struct tk_live *live, struct tk_loop
     if (live == NULL)
         return;
     struct tk_task *slot = live->slot;
+    if (TK_UNLIKELY(slot->loop == 0) && loop != NULL)
+        slot->loop = (uint16_t)loop->number;    /* made before its loop ran */
     if (!(slot->flags & TK_T_FIRST))
         here->ready.at_ns = slot->created_ns;
     if (slot->state == TK_S_CANCELLING)
