@@ -281,12 +281,16 @@ def test_damaged_bytes_are_told(page: Page, tmp_path: Path) -> None:
             )
 
 
-def test_a_damaged_block_leaves_the_words(page: Page, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["changed", "cut in a block", "cut before it"])
+def test_a_damaged_file_leaves_the_words(page: Page, tmp_path: Path, how: str) -> None:
     file = write_report(tmp_path, of(random_trace(1)))
     text = file.read_text("utf-8")
-    at = text.index(">", text.index('id="block-timeline-0"')) + 200
-    flipped = "A" if text[at] != "A" else "B"
-    file.write_text(text[:at] + flipped + text[at + 1 :], "utf-8")
+    block = text.index('<script type="application/octet-stream" id="block-timeline-0"')
+    at = text.index(">", block) + 201
+    changed = text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :]
+    damaged = {"changed": changed, "cut in a block": text[:at], "cut before it": text[:block]}
+    file.write_text(damaged[how], "utf-8")
     page.goto(file.as_uri())
-    page.locator("#timeline-panel", has_text=DAMAGED).wait_for()
+    said = "the file is cut off" if how == "cut before it" else DAMAGED
+    page.locator("#timeline-panel", has_text=said).wait_for()
     assert page.locator("#timeline-waits tbody tr").count() > 0

@@ -290,7 +290,9 @@
         addEventListener("DOMContentLoaded", more);
       });
     }
-    return CT.find(id);
+    const found = CT.find(id);
+    if (!found) throw new Error("the file is cut off");
+    return found;
   }
 
   /** Let others have their turn. */
