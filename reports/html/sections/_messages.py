@@ -4,12 +4,17 @@ import re
 from dataclasses import dataclass
 
 from concurtrace.model.recording import FunctionTable
-from concurtrace.model.report import Report
-from concurtrace.units import count_text, time_text
+from concurtrace.model.report import Report, StatesReport
+from concurtrace.model.trace import Trace
+from concurtrace.units import count_text, size_text, time_text
 
+from ..._places import Places
+from ..._threads import process_name
+from ..naming import frame_text, telling
 from ._labels import process_label
 
 _CONNECTION = re.compile(r"/multiprocessing/(connection|reduction)\.py$")
+_REPEATED = 5
 _UNPACKS = "<built-in method _pickle.loads>"
 
 
@@ -37,6 +42,24 @@ def counted(report: Report) -> tuple[Counted, ...]:
             mine[number][0] += calls
             mine[number][1] += ns
     return tuple(_told(name, four) for name, four in sums.items() if any(n for n, _ in four))
+
+
+def large_messages(report: Report, trace: Trace, states: StatesReport) -> tuple[str, ...]:
+    """Say how much was sent in large messages, and what of it was sent more than once."""
+    found = trace.messages
+    if not found.large_bytes:
+        return ()
+    places = Places.of(report)
+    ranked = sorted(found.repeated, key=lambda one: -one.length * (one.count - 1))[:_REPEATED]
+    said = [f"Messages of 64 KiB and more held {size_text(found.large_bytes)} together."]
+    for one in ranked:
+        frames = trace.stacks.frames(one.stack)
+        at = f" at {frame_text(telling(frames, places), places)}" if frames else ""
+        who = process_name(states.processes[one.process])
+        said.append(
+            f"{who} sent the same {size_text(one.length)} {count_text(one.count)} times{at}."
+        )
+    return tuple(said)
 
 
 def _steps(table: FunctionTable) -> list[tuple[int, int, int]]:

@@ -24,7 +24,7 @@ from ..lanes import lane_numbers
 from ..links import stretch
 from ..section import Section
 from ._exchanges import Wait, waits_told
-from ._messages import Counted, counted
+from ._messages import Counted, counted, large_messages
 from ._queues import Queue, queues_told
 
 _DRAWN = 60
@@ -88,6 +88,7 @@ class View:
     waits: tuple[Wait, ...]
     wait_unit: str
     queues: tuple[Queue, ...]
+    large: tuple[str, ...]
     messages: tuple[Counted, ...]
     advice: str
     pass_name: str
@@ -119,6 +120,7 @@ def build(report: Report) -> Section:
         waits=waits,
         wait_unit=wait_unit,
         queues=queues_told(report, trace, states),
+        large=large_messages(report, trace, states),
         messages=messages,
         advice=absence(report, "", "functions").command if several and not messages else "",
         pass_name=states.pass_name,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from concurtrace.reports.html.sections import processes
 from concurtrace.reports.html.sections.processes import View
 
+from concurtrace.model.messages import Messages, Repeated
 from concurtrace.model.recording import FunctionProfile, FunctionStats, FunctionTable, Recording
 from concurtrace.model.report import Report
 from concurtrace.model.runtime import Generation, QueueLengths
@@ -154,3 +155,14 @@ def test_queues_that_grew_are_drawn_and_collections_counted() -> None:
     assert drawn.words == "at most 40; 60 put, 50 taken"
     assert drawn.path == "M0 40L0 40L500 0L1000 30L1000 40Z"
     assert view.rows[0].collecting == "3.0 in 4 runs"
+
+
+def test_large_messages_are_told_those_that_were_sent_again_with_their_line() -> None:
+    made = trace().thread("MainThread").running(9, at="/srv/shop/app.py:7 in main").build()
+    sent = Messages(8 << 20, (Repeated(0, 1 << 20, 7, 3, stack=int(made.spans.stack[0])),))
+    pid = made.processes[0].pid
+    assert view_of(of(replace(made, messages=sent))).large == (
+        "Messages of 64 KiB and more held 8.00 MiB together.",
+        f"MainProcess ({pid}) sent the same 1.00 MiB 3 times at main (app.py:7).",
+    )
+    assert view_of(of(made)).large == ()
