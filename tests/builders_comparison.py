@@ -24,6 +24,7 @@ def mode(
     """A mode with a time per round, and a ledger that knows every post."""
     spent = {post: (place + 1) * MS for place, post in enumerate(Spent)}
     whole = sum(spent.values())
+    course = {post: (ns // 2, ns - ns // 2) for post, ns in spent.items()}
     return ModeResult(
         name,
         workers,
@@ -32,7 +33,7 @@ def mode(
         tuple(round(ms * MS) for ms in walls_ms),
         None,
         None,
-        Ledger(whole // 2, 2, spent) if walls_ms else None,
+        Ledger(whole // 2, 2, spent, course) if walls_ms else None,
         trouble,
     )
 

@@ -20,7 +20,7 @@ class Spent(Enum):
     LOCKS = "idle: threads waited for locks"
     IO = "idle: threads waited for input, output or timers"
     SIGNALS = "idle: threads waited for each other"
-    READY = "other programs: threads were ready without a core"
+    READY = "taken by other programs: threads were ready without a core"
     START = "idle: threads and processes were starting"
     IDLE = "idle: nothing to do for so many cores"
 

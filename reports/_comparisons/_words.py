@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from concurtrace.model.comparison import ModeResult, Speed, Spent
-from concurtrace.units import significant
+from concurtrace.model.comparison import Checked, ModeResult, Speed, Spent
+from concurtrace.units import share_text, significant
 
 COLUMN_WORDS: Mapping[Spent, str] = {
     Spent.RUNNING: "computes",
@@ -37,6 +37,19 @@ def interval(one: Speed | None) -> str:
     if one is None or one.low is None or one.high is None:
         return "not known"
     return f"{significant(one.low)} to {significant(one.high)}"
+
+
+def change(one: Checked) -> str:
+    """Name a change of mode: ``threads to processes with 4`` where that many are in both."""
+    before, _, many = one.from_mode.partition(" with ")
+    if many and one.to_mode.endswith(f" with {many}"):
+        return f"{before} to {one.to_mode}"
+    return f"{one.from_mode} to {one.to_mode}"
+
+
+def serial_text(share: float) -> str:
+    """Write Karp and Flatt's serial fraction; above 1 where more workers are slower than one."""
+    return "over 100 %" if share > 1 else share_text(max(0.0, share))
 
 
 def ledger_rows(

@@ -9,7 +9,7 @@ from concurtrace.units import share_text, significant
 from .._findings import numbered
 from .._scale import Scale
 from .._text import printable, shorten, without_home
-from ._words import COLUMN_WORDS, interval, ledger_rows
+from ._words import COLUMN_WORDS, change, interval, ledger_rows, serial_text
 
 COLUMNS = 100
 _NAME = 22
@@ -81,7 +81,7 @@ def _predictions(found: Sequence[Checked]) -> list[str]:
     )
     marks, provided = numbered(one.assumptions for one in found)
     rows = [
-        f"{shorten(f'{one.from_mode} to {one.to_mode}', 33):<34}{significant(one.predicted):>10}"
+        f"{shorten(change(one), 33):<34}{significant(one.predicted):>10}"
         f"  {f'{significant(one.low)} to {significant(one.high)}':<15}"
         f"{significant(one.measured.factor):>9}{_percent(one.error):>8}{_percent(one.model_error):>8}"
         f"  {mark}"
@@ -101,7 +101,7 @@ def _scaling(found: Sequence[Scaling]) -> list[str]:
         for point in one.points:
             serial = law = ""
             if point.serial is not None:
-                serial = f", serial {share_text(max(0.0, point.serial))}"
+                serial = f", serial {serial_text(point.serial)}"
             if point.fitted is not None and point.error is not None:
                 law = f"; the law of the others says {significant(point.fitted)}"
                 law += f" ({_percent(point.error)})"

@@ -1,6 +1,7 @@
 """What holds for every renderer of comparisons."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from concurtrace import discovery
 from concurtrace.discovery import Kind
-from concurtrace.model.comparison import Comparison
+from concurtrace.model.comparison import Checked, Comparison, Speed
 from reports.json_ import SCHEMA
 from tests.builders_comparison import comparison, comparison_of_all, mode
 from tests.builders_hostile import HOSTILE
@@ -57,6 +58,31 @@ def test_it_renders_any_name(name: str, kind: str) -> None:
     assert "\x1b" not in written
     assert "<script>alert" not in written or name != "html"
     written.encode()
+
+
+def test_modes_lie_over_time_on_one_scale() -> None:
+    page = render("html", comparison(mode("sequential", 200), mode("threads", 100)))
+    assert "all modes on one scale" in page
+    (box,) = set(
+        re.findall(r'sequential over time.*?class="state running" d="([^"]+)"', page, re.S)
+    )
+    # Two columns, each half of the width; the first post stands on the ground.
+    assert re.findall(r"M(\d+) \d+H(\d+)V40", box) == [("0", "500"), ("500", "1000")]
+
+
+@pytest.mark.parametrize("name", ["terminal", "html"])
+def test_a_prediction_stands_beside_its_measurement_with_what_it_assumes(name: str) -> None:
+    one = Checked("threads with 4", "processes with 4", 2, 1.8, 2.2, Speed(1.9, 1.8, 2.0), 0.05,
+                  -0.013, ("alone", "forked"))  # fmt: skip
+    text = " ".join(render(name, comparison(predictions=(one,))).split())
+    shown = ("threads to processes with 4", "1.80 to 2.20", "+5 %", "-1", "alone", "forked")
+    assert [part for part in shown if part not in text] == []
+
+
+@pytest.mark.parametrize("name", ["terminal", "html"])
+def test_more_workers_that_are_slower_are_no_serial_part_above_one(name: str) -> None:
+    slower = comparison(mode("threads", 100, 101, workers=1), mode("threads", 150, 151, workers=2))
+    assert "over 100 %" in render(name, slower)
 
 
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from concurtrace.model.comparison import Checked, Comparison
 from concurtrace.units import share_text, significant
 
-from ..._comparisons._words import interval
+from ..._comparisons._words import change, interval
 from ..section import Section
 
 
@@ -46,7 +46,7 @@ def build(comparison: Comparison) -> Section | None:
 
 def _row(one: Checked) -> Row:
     return Row(
-        change=f"{one.from_mode} to {one.to_mode}",
+        change=change(one),
         predicted=f"{significant(one.predicted)} times",
         range=f"{significant(one.low)} to {significant(one.high)}",
         measured=f"{significant(one.measured.factor)} times",

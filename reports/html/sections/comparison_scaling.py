@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from concurtrace.model.comparison import Comparison, Foretold, Scaling, ScalingPoint
 from concurtrace.units import share_text, significant, time_text
 
-from ..._comparisons._words import interval
+from ..._comparisons._words import interval, serial_text
 from ..section import Section
 
 
@@ -80,6 +80,6 @@ def _row(one: ScalingPoint, highest: float) -> Row:
         f"{significant(one.speedup.factor)} times",
         interval(one.speedup),
         round(100 * one.speedup.factor / highest),
-        "not defined" if one.serial is None else share_text(max(0.0, one.serial)),
+        "not defined" if one.serial is None else serial_text(one.serial),
         fitted,
     )
