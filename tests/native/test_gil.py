@@ -134,11 +134,14 @@ def test_native_work_without_the_gil_is_no_wait(bench: Bench) -> None:
             thread.join()
         """
     )
+    root = recording.root()
     for name in ("digest-0", "digest-1"):
-        thread = recording.root().thread(name)
+        thread = root.thread(name)
         assert thread.gil.holds >= 10
         assert thread.states["RUNNING_NOGIL"].count >= 10
-        assert all(thread.states[name].count == 0 for name in ("LOCK_WAIT", "IO_WAIT", "SLEEP"))
+        # Who starts a thread may have the lock by which it tells that it has started.
+        waits = [one for state in ("LOCK_WAIT", "IO_WAIT", "SLEEP") for one in thread.of(state)]
+        assert not any("digest" in {f.function for f in root.stack(one.stack)} for one in waits)
 
 
 def test_a_sub_interpreter_with_a_gil_of_its_own_harms_nothing(bench: Bench) -> None:
