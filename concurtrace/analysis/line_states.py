@@ -8,6 +8,7 @@ import numpy as np
 
 from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.places import is_own_file
+from concurtrace.analysis.sampled import sampled_work
 from concurtrace.model.line_report import LineStates
 from concurtrace.model.states import STATES, Reason, State
 from concurtrace.model.trace import Stacks, Trace
@@ -30,14 +31,12 @@ def line_states(trace: Trace) -> tuple[LineStates, ...]:
         line = own.of(key // many)
         if line is not None:
             waits[line][STATES[key % many]] += round(sums[key])
-    if trace.samples is not None:
-        samples = trace.samples
-        working = np.isin(samples.state, [one.code for one in WORKING])
-        sums = np.bincount(samples.stack[working], samples.weight_ns[working])
-        for stack in np.flatnonzero(sums).tolist():
-            line = own.of(stack)
-            if line is not None:
-                ran[line] += round(sums[stack])
+    work = sampled_work(trace)
+    sums = np.bincount(work.stack, work.ns)
+    for stack in np.flatnonzero(sums).tolist():
+        line = own.of(stack)
+        if line is not None:
+            ran[line] += round(sums[stack])
     found = [LineStates(*line, ran[line], dict(waits[line])) for line in {**ran, **waits}]
     return tuple(sorted(found, key=lambda one: (-one.ns, one.file, one.line))[:_KEPT])
 

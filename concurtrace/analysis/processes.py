@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.crew import import_stacks, message_stacks, sending_stacks
 from concurtrace.analysis.places import Places
+from concurtrace.analysis.sampled import sampled_work
 from concurtrace.model.process_report import (
     Exchange,
     MessageTimes,
@@ -48,22 +48,16 @@ def _phases(trace: Trace, one: Process) -> Phases:
 
 def _messages(trace: Trace) -> dict[int, MessageTimes]:
     """Weigh the samples of every process that saw messages passed, or modules imported."""
-    samples = trace.samples
-    if samples is None or len(samples) < _LEAST_SAMPLES:
+    if trace.samples is None or len(trace.samples) < _LEAST_SAMPLES:
         return {}
-    working = np.isin(samples.state, [one.code for one in WORKING])
-    part = samples.take(working)
-    threads = trace.rows_of(part.tid, part.time_ns)
-    process_of = np.array([one.process for one in trace.threads], np.int64)
-    known = threads >= 0
-    rows, weights = process_of[threads[known]], part.weight_ns[known]
-    stacks = part.stack[known]
+    work = sampled_work(trace)
+    rows = np.array([one.process for one in trace.threads], np.int64)[work.thread]
     sending = sending_stacks(trace.stacks)
     receiving = message_stacks(trace.stacks) & ~sending
     many = len(trace.processes)
 
     def weigh(chosen: NDArray[np.bool_]) -> list[int]:
-        sums = np.bincount(rows, weights * chosen[stacks], many)
+        sums = np.bincount(rows, work.ns * chosen[work.stack], many)
         return [round(ns) for ns in sums.tolist()]
 
     columns = zip(weigh(sending), weigh(receiving), weigh(import_stacks(trace.stacks)), strict=True)

@@ -76,5 +76,16 @@ def test_samples_tell_sending_from_receiving_and_imports() -> None:
     assert sums == (100 * MS, 200 * MS, 30 * MS)
 
 
+def test_samples_share_the_cpu_time_that_the_kernel_tells() -> None:
+    made = trace().process("main", started_by="main").thread("one").running(1000)
+    for number in range(15):
+        made.sample(number, PUT).sample(100 + number, "app.py:9 in work")
+    built = made.build()
+    threads = (replace(built.threads[0], cpu_ns=80 * MS),)
+    (cost,) = processes_report(replace(built, threads=threads)).costs
+    assert cost.messages is not None
+    assert cost.messages.sending_ns == 40 * MS
+
+
 def test_without_samples_nothing_is_said_of_messages() -> None:
     assert all(one.messages is None for one in processes_report(pool()).costs)
