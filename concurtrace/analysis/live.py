@@ -20,7 +20,7 @@ from concurtrace.recording.live_tasks import TaskCounts, count_tasks
 from concurtrace.recording.reasons import Refiner
 from concurtrace.recording.tables import LocalStacks, StackTable
 
-_RECENT_NS = 1_000_000_000
+RECENT_NS = 1_000_000_000
 """Where a thread was seen longer ago, in another span, tells nothing of now."""
 
 _Totals = Mapping[State, int]
@@ -157,7 +157,7 @@ def shares(now: _Totals, before: _Totals) -> tuple[tuple[State, float], ...]:
 def _place(seen: Sighting | None, one: LiveThread, now_ns: int) -> str:
     if seen is None:
         return ""
-    if seen.since_ns != one.since_ns and now_ns - seen.time_ns > _RECENT_NS:
+    if seen.since_ns != one.since_ns and now_ns - seen.time_ns > RECENT_NS:
         return ""
     frame = own_frame(seen.stack)
     return "" if frame is None else where(frame)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from concurtrace.analysis.live import ProcessView, ThreadView, Watch
+from concurtrace.analysis.live import RECENT_NS, ProcessView, ThreadView, Watch
 from concurtrace.model.states import Reason, State
 from concurtrace.model.tasks import TaskState
 from concurtrace.rundir import store
@@ -85,12 +85,16 @@ def _until(look: Callable[[], ProcessView | None]) -> ProcessView:
 
 
 def _all_at_rest(watch: Watch) -> Callable[[], ProcessView | None]:
-    """Make a question: is every thread where it will stay, and its place known?"""
+    """Make a question: has every thread been long where it will stay, and is its place known?
+
+    Then that place is the one of its wait, and not one where it was seen before.
+    """
 
     def look() -> ProcessView | None:
         for process in watch.look():
-            places = {one.name: one.where for one in process.threads}
-            if len(places) == 4 and all(places.values()) and all(t.shares for t in process.threads):
+            threads = process.threads
+            settled = all(t.lasts_ns > RECENT_NS and t.where and t.shares for t in threads)
+            if settled and {"MainThread", "hold", "want", "loop"} == {t.name for t in threads}:
                 return process
         return None
 
