@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 
+from concurtrace.diagnosis import plural
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.recording import Loss
 from concurtrace.model.report import Finding, Severity
@@ -33,7 +34,7 @@ def verdict(case: Case, findings: Sequence[Finding]) -> str:
     if case.recording.trace is None or not len(case.whole.spans):
         warned = [one for one in findings if one.severity is Severity.WARNING]
         return warned[0].summary if warned else _nothing_recorded(case)
-    return " ".join((*_claims(case, findings), *_doubts(case)))
+    return " ".join((*_claims(case, findings), *_doubts(case, findings)))
 
 
 def _nothing_recorded(case: Case) -> str:
@@ -79,7 +80,7 @@ def _undisturbed_ns(case: Case) -> int:
     return quiet or case.wall_ns
 
 
-def _doubts(case: Case) -> list[str]:
+def _doubts(case: Case, findings: Sequence[Finding]) -> list[str]:
     """Say what makes the claims less certain."""
     doubts = []
     recorded_by = case.recorded_by
@@ -87,6 +88,10 @@ def _doubts(case: Case) -> list[str]:
         doubts.append("the wait states are estimates by sampling")
     if recorded_by is not None and recorded_by.status is not PassStatus.OK:
         doubts.append("the run was cut short")
+    failed = list(dict.fromkeys(f.rule for f in findings if f.severity is Severity.FAILED))
+    if failed:
+        more = f" and {plural(len(failed) - 1, 'other rule')}" if len(failed) > 1 else ""
+        doubts.append(f"{failed[0]}{more} failed and may have missed something")
     killed = [one for one in case.whole.processes if _was_killed(one)]
     if killed:
         doubts.append(_ended_early(killed))

@@ -150,7 +150,9 @@ def test_a_prediction_that_crashes_is_told_and_the_report_goes_on(
 
     monkeypatch.setattr(engine, "predictions", crash)
     monkeypatch.setattr(engine, "prediction_for", crash)
-    findings = judge(CASE).findings
+    said = judge(CASE)
+    findings = said.findings
+    assert "Mind that predictions failed and may have missed" in said.verdict
     failed = {one.summary for one in findings if one.severity is Severity.FAILED}
     assert failed == {"A prediction failed: ZeroDivisionError: no time at all"}
     assert len(findings) > len(failed)
