@@ -71,7 +71,7 @@ class LoopFigures:
         late, late_ns = lateness(steps, np.array([step], np.intp))
         off_ns = int(self.off_core_ns[step])
         state, place, call = None, "", ""
-        if off_ns and off_ns * 2 >= int(self.free_ns[step]):
+        if off_ns and off_ns * 2 >= int(self.own_ns[step]) - int(self.kept_ns[step]):
             state, span = main_state(self._known(), self.calls, step)
             place, call = self.place_of_span(span), self._call(span)
         if not place:

@@ -80,22 +80,23 @@ def _joined(first: Stacks, second: Stacks) -> Stacks:
 
 
 class _Drawing:
-    """What the lanes are made from: a value per step, and what stands behind the trace's."""
+    """What the lanes are made from: the steps of their tasks, and what is told of each."""
 
     def __init__(self, tasks: TaskTrace, trace: Trace, layout: Layout, most: int) -> None:
         self._tasks, self._trace, self._tick = tasks, trace, layout.tick_ns
-        found, steps = tasks.tasks, tasks.steps
-        self._order = np.argsort(steps.task, kind="stable")
-        self._bounds = np.searchsorted(steps.task[self._order], np.arange(len(found) + 1))
+        found = tasks.tasks
         ended = found.state == TaskState.DONE.code
         self._ends = np.where(ended, found.since_ns, trace.end_ns)
         drawn = np.flatnonzero(((found.flags & TaskFlag.GROUP) == 0) & (found.kept > 0))
         longest = np.argsort(found.created_ns[drawn] - self._ends[drawn], kind="stable")
         self.rows: list[int] = np.sort(drawn[longest[:most]]).tolist()
-        self._what = self._stack(steps.stack)
+        mine = np.flatnonzero(np.isin(tasks.steps.task, self.rows))
+        mine = mine[np.argsort(tasks.steps.task[mine], kind="stable")]
+        self._steps = tasks.steps.take(mine)
+        self._what = self._stack(self._steps.stack)
         self._who = self._enders(len(layout.lanes))
         self._on = self._reasons()
-        self._asked = tasks.cancelled_from_ns()
+        self._asked = tasks.cancelled_from_ns()[mine]
 
     def _stack(self, rows: NDArray[np.uint32]) -> Numbers:
         moved: Numbers = np.where(
@@ -105,7 +106,7 @@ class _Drawing:
 
     def _enders(self, first: int) -> Numbers:
         """Tell for every step the lane of the task or thread that ended the wait before, plus 1."""
-        steps, trace = self._tasks.steps, self._trace
+        steps, trace = self._steps, self._trace
         of_tasks = np.zeros(len(self._tasks.tasks) + 1, np.int64)
         of_tasks[np.array(self.rows, np.intp)] = first + 1 + np.arange(len(self.rows))
         who = of_tasks[steps.waker]  # NOBODY finds the last one: none
@@ -118,7 +119,7 @@ class _Drawing:
 
     def _reasons(self) -> Numbers:
         """Tell for every step the row of what had ended the wait before it."""
-        steps, named = self._tasks.steps, len(self._trace.objects)
+        steps, named = self._steps, len(self._trace.objects)
         keys = steps.source.astype(np.int64) + 256 * steps.thing.astype(np.int64)
         known, inverse = np.unique(keys, return_inverse=True)
         rows = np.zeros(len(known), np.int64)
@@ -134,7 +135,8 @@ class _Drawing:
 
     def lane(self, row: int) -> Lane:
         """Make the lane of a task."""
-        mine = self._order[self._bounds[row] : self._bounds[row + 1]]
+        first, last = np.searchsorted(self._steps.task, [row, row + 1])
+        mine = slice(int(first), int(last))
         parts = [*self._of_steps(row, mine), *self._at_the_end(row, mine)]
         starts, stops, *columns = (np.concatenate(one) for one in zip(*parts, strict=True))
         columns[0] = columns[0] * REASONS
@@ -153,9 +155,9 @@ class _Drawing:
         )
         return Lane(LaneKind.TASK, 0, row, born, intervals)
 
-    def _of_steps(self, row: int, mine: NDArray[np.intp]) -> list[tuple[Numbers, ...]]:
+    def _of_steps(self, row: int, mine: slice) -> list[tuple[Numbers, ...]]:
         """Each step with the wait before it: awaiting, ready, about to end, running."""
-        found, steps = self._tasks.tasks, self._tasks.steps
+        found, steps = self._tasks.tasks, self._steps
         start, end = steps.start_ns[mine], steps.end_ns[mine]
         first = (steps.flags[mine] & StepFlag.FIRST) != 0
         ready = np.where(first, found.created_ns[row], start - steps.ready_ns[mine])
@@ -163,12 +165,12 @@ class _Drawing:
         asked = np.clip(self._asked[mine], began, start)
         edges = (began, np.minimum(ready, asked), asked, start, end)
         kinds = (
-            np.full(len(mine), int(Extra.TASK_AWAITING)),
+            np.full(len(start), int(Extra.TASK_AWAITING)),
             np.where(first, int(Extra.TASK_CREATED), int(Extra.TASK_READY)),
-            np.full(len(mine), int(Extra.TASK_CANCELLING)),
-            np.full(len(mine), int(Extra.TASK_RUNNING)),
+            np.full(len(start), int(Extra.TASK_CANCELLING)),
+            np.full(len(start), int(Extra.TASK_RUNNING)),
         )
-        none = np.zeros(len(mine), np.int64)
+        none = np.zeros(len(start), np.int64)
         made_at = int(self._stack(found.made_at[row : row + 1])[0])
         what = np.where(first, 0, self._what[mine])
         before = np.where(first, made_at, what)
@@ -182,7 +184,7 @@ class _Drawing:
         )
         return [tuple(np.stack(one, 1).ravel().astype(np.int64) for one in columns)]
 
-    def _at_the_end(self, row: int, mine: NDArray[np.intp]) -> list[tuple[Numbers, ...]]:
+    def _at_the_end(self, row: int, mine: slice) -> list[tuple[Numbers, ...]]:
         """What a task did that has not ended: it waited, and then was in its last state."""
         found = self._tasks.tasks
         state = int(found.state[row])
@@ -190,7 +192,7 @@ class _Drawing:
             return []
         since = int(found.since_ns[row])
         stack = int(self._stack(found.waits_at[row : row + 1])[0])
-        left = int(self._tasks.steps.end_ns[mine].max(initial=since))
+        left = int(self._steps.end_ns[mine].max(initial=0))
         columns = (
             (min(left, since), since),
             (since, int(self._ends[row])),

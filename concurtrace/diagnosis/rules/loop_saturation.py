@@ -25,10 +25,6 @@ LONG_STEPS = 0.3
 SHARE = 0.2
 """A loop that lived for a smaller share of the run does not decide about it."""
 
-_LATE = {
-    True: "half of them began {} late or more.",
-    False: "until each of its tasks has had a turn takes about {}.",
-}
 _REMEDY = {
     Flavour.ASYNCIO: (
         "Share the work among processes with a loop each, do less per event, or try uvloop, whose"
@@ -51,8 +47,7 @@ def check(case: Case) -> Iterable[Answer]:
         utilisation = min(busy_ns / lived, 1.0)
         busiest = max(busiest, utilisation)
         long_ns = int(free_ns[(free_ns >= SLOW_NS) & (steps.loop == number)].sum())
-        told = loop.flavour is Flavour.ASYNCIO
-        late_ns = percentile_ns(loop.lag, 0.5) if told else _round_ns(case, number)
+        late_ns, late = _lateness(case, number)
         severity = BUSY.judge(utilisation)
         if severity is Severity.OK or late_ns < LATE_NS or long_ns > LONG_STEPS * busy_ns:
             continue
@@ -60,17 +55,27 @@ def check(case: Case) -> Iterable[Answer]:
         yield Answer(
             severity,
             f"An event loop was busy {share_text(utilisation)} of its time with"
-            f" {count_text(handled)} short steps; " + _LATE[told].format(time_text(late_ns)),
+            f" {count_text(handled)} short steps; {late}.",
             "No single step is to blame.",
             advice(case, number, _REMEDY),
             tuple(_hottest(case, number)),
             (loop.start_ns - case.whole.start_ns, loop.end_ns - case.whole.start_ns),
-            {"utilisation": utilisation, "median_late_ns": late_ns, "steps": handled},
+            {"utilisation": utilisation, "late_ns": late_ns, "steps": handled},
             gain_ns=round(busy_ns * (1 - 1 / max(case.cores, 1))),
             cause=Cause.LOOP,
             thing=f"loop {number}",
         )
     yield fine("No event loop had more to do than it could.", busiest=busiest)
+
+
+def _lateness(case: Case, number: int) -> tuple[int, str]:
+    """Tell how late a loop is with what it runs, and the same in words."""
+    loop = case.loops.tasks.loops[number]
+    if loop.flavour is Flavour.ASYNCIO:
+        late_ns = percentile_ns(loop.lag, 0.5)
+        return late_ns, f"half of them began {time_text(late_ns)} late or more"
+    late_ns = _round_ns(case, number)
+    return late_ns, f"a turn for each of its tasks takes about {time_text(late_ns)}"
 
 
 def _round_ns(case: Case, number: int) -> int:
