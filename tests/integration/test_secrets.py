@@ -101,3 +101,11 @@ def test_code_given_as_text_is_an_argument_too(tmp_path: Path) -> None:
         assert max(one.hits for table in lines.tables for one in table.lines) >= 3
         for path in run.rglob("*"):
             assert not path.is_file() or b"correct-horse" not in path.read_bytes(), path
+
+
+def test_a_command_that_repeats_a_trial_has_a_gap_where_one_was(tmp_path: Path) -> None:
+    (tmp_path / "fails.py").write_text("raise SystemExit(1)")
+    done = concurtrace(tmp_path, "stress", "--runs", "1", "fails.py", "--api-token", HIDDEN)
+    file = tmp_path / done.stdout.splitlines()[-1]
+    assert "--api-token '***'" in done.stdout
+    assert HIDDEN not in done.stdout + done.stderr + file.read_text("utf-8")
