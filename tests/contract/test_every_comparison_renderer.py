@@ -79,6 +79,15 @@ def test_a_prediction_stands_beside_its_measurement_with_what_it_assumes(name: s
     assert [part for part in shown if part not in text] == []
 
 
+def test_a_prediction_within_the_noise_of_its_measurement_is_told_apart() -> None:
+    held = Checked("a", "b", 2, 1.8, 2.2, Speed(1.9, 1.8, 2.0), 0.05, 0.0, ())
+    noisy = replace(held, measured=Speed(1.0, 0.4, 2.5), error=1.0)
+    missed = replace(held, measured=Speed(1.0, 0.9, 1.1), error=1.0)
+    said = "1 of 3 predictions hold what was measured within their range, 1 more are within its"
+    given = comparison(predictions=(held, noisy, missed))
+    assert said in " ".join(render("html", given).split())
+
+
 @pytest.mark.parametrize("name", ["terminal", "html"])
 def test_more_workers_that_are_slower_are_no_serial_part_above_one(name: str) -> None:
     slower = comparison(mode("threads", 100, 101, workers=1), mode("threads", 150, 151, workers=2))

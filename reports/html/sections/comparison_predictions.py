@@ -36,12 +36,19 @@ def build(comparison: Comparison) -> Section | None:
     if not found:
         return None
     worst = max(abs(one.error) for one in found)
-    inside = sum(one.low <= one.measured.factor <= one.high for one in found)
+    outside = [one for one in found if not one.low <= one.measured.factor <= one.high]
+    noisy = sum(_noise_explains(one) for one in outside)
     answer = (
-        f"{inside} of {len(found)} predictions hold what was measured within their range;"
+        f"{len(found) - len(outside)} of {len(found)} predictions hold what was measured within"
+        f" their range{f', {noisy} more are within its noise' if noisy else ''};"
         f" the worst is {share_text(worst)} off."
     )
     return Section("foretold", "Predictions put to the test", answer, View(tuple(map(_row, found))))
+
+
+def _noise_explains(one: Checked) -> bool:
+    low, high = one.measured.low, one.measured.high
+    return low is not None and high is not None and low <= one.predicted <= high
 
 
 def _row(one: Checked) -> Row:
