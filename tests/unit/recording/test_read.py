@@ -418,6 +418,10 @@ def test_a_short_wait_for_a_thread_to_end_is_told_by_its_lock(tmp_path: Path) ->
         (["python", "-W", "ignore", "/srv/app.py", "-c", "x"], "app.py"),
         (["python", "-m", "http.server", "80"], "http.server"),
         (["python", "-c", "print(1)"], "python -c"),
+        (
+            ["python", "-c", "from multiprocessing.resource_tracker import main;main(5)"],
+            "resource tracker",
+        ),
         (["/usr/bin/python3"], "python3"),
     ],
 )
