@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from concurtrace.reports.html import RENDERER
-from concurtrace.reports.html.lanes import REASONS, lay_out
+from concurtrace.reports.html.lanes import REASONS, Intervals, Lane, LaneKind, lay_out
 from concurtrace.reports.html.pack import pack
 from concurtrace.reports.html.sections import timeline
 from playwright.sync_api import Browser, Page
@@ -279,6 +280,26 @@ def test_damaged_bytes_are_told(page: Page, tmp_path: Path) -> None:
                 DAMAGED,
                 data,
             )
+
+
+@pytest.mark.parametrize("largest", [200, 60_000, 1 << 31])
+def test_columns_of_every_width_are_unpacked(page: Page, tmp_path: Path, largest: int) -> None:
+    opened(page, write_report(tmp_path, of(random_trace(1, 5))))
+    chosen = np.random.default_rng(largest)
+    columns = [chosen.integers(0, most, 900) for most in (1_000_000, min(largest, 60_000))]
+    columns += [chosen.integers(0, largest, 900) for _ in range(3)]
+    (block,) = pack((Lane(LaneKind.THREAD, 0, 0, 7, Intervals(*columns)),))
+    shown = page.evaluate(
+        """([text, shape, widths]) => {
+          const [lane] = Lanes.empty({ widths, lanes: [["", "", "thread", 7, 900]] });
+          Lanes.fill([lane], shape, Lanes.unpack(text, Lanes.sizeOf(shape)));
+          return [lane.starts, lane.kinds, lane.what, lane.who, lane.on].map((one) => [...one]);
+        }""",
+        [block.text, [block.pieces, block.widths], block.widths],
+    )
+    starts, *others = shown
+    assert starts == [7, *(7 + np.cumsum(columns[0])).tolist()]
+    assert others == [one.tolist() for one in columns[1:]]
 
 
 @pytest.mark.parametrize("how", ["changed", "cut in a block", "cut before it"])

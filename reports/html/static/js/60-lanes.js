@@ -65,9 +65,7 @@ const Lanes = (() => {
   function fill(lanes, [pieces, widths], bytes) {
     const count = pieces.reduce((sum, [, many]) => sum + many, 0);
     const kinds = widths[0] === 1 ? bytes.subarray(0, count) : new Uint16Array(count);
-    for (let plane = 0; plane < widths[0] && widths[0] > 1; plane++) {
-      for (let index = 0; index < count; index++) kinds[index] |= bytes[plane * count + index] << (8 * plane);
-    }
+    if (widths[0] > 1) for (let index = 0; index < count; index++) kinds[index] = bytes[index] | (bytes[count + index] << 8);
     locate(kinds);
     let from = 0;
     for (const [number, many] of pieces) {
