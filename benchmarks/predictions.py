@@ -34,7 +34,7 @@ START, MESSAGES, LOOP = "start method", "larger messages", "threads and event lo
 IN_PROCESSES = ("even", "uneven", "mixed", "native", "brief", "serial")
 WITHOUT_LOCK = ("lock-sleep", "lock-digest", "lock-little", "lock-python")
 SWEPT = ("workers-compute", "workers-wait", "workers-guarded")
-STARTED = (("spawn", "fork"), ("spawn", "forkserver"), ("forkserver", "fork"), ("fork", "spawn"))
+STARTED = (("spawn", "fork"), ("spawn", "forkserver"), ("fork", "spawn"))
 FITTED, FORETOLD = (1, 2, 4), (3, 6)
 BUNDLED = (
     ("factorize", "threads,processes"),

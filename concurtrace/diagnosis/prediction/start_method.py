@@ -19,10 +19,10 @@ from concurtrace.recording.reasons import standard_module
 COMES_UP_NS: Mapping[str, int] = {
     "fork": 3_000_000,
     "forkserver": 15_000_000,
-    "spawn": 72_000_000,
+    "spawn": 75_000_000,
 }
 """CPU time of a process beside its work, measured with small programs."""
-ENDS_NS: Mapping[str, int] = {"fork": 0, "forkserver": 0, "spawn": 12_000_000}
+ENDS_NS: Mapping[str, int] = {"fork": 0, "spawn": 15_000_000}
 """What of it comes after the work: only an interpreter of its own is taken down in order."""
 SERVER_NS = 60_000_000
 """What a fork server takes to come up itself, once, while its parent waits for it."""
@@ -39,7 +39,7 @@ ASSUMPTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def predict_fork(case: Case) -> Prediction | None:
-    """Predict spawned processes, or those of a fork server, as forked ones."""
+    """Predict spawned processes as forked ones."""
     return _predict(case, "fork")
 
 
@@ -56,28 +56,27 @@ def predict_spawn(case: Case) -> Prediction | None:
 def _predict(case: Case, method: str) -> Prediction | None:
     """Predict another start method; None without children of multiprocessing, or if it is theirs.
 
-    What they computed until they came to their work is taken off.
+    Also of those of a fork server: for whom that waits, its recording does not tell. What others
+    did until they came to their work is taken off.
     """
     children = _children(case.trace)
     theirs = {one.started_by for one in children}
-    if case.replayed is None or case.replayed.part < 1 or len(theirs) != 1 or method in theirs:
+    if case.replayed is None or case.replayed.part < 1 or len(theirs) != 1:
         return None
     (was,) = theirs
-    new = {one.first for one in children}
+    if was == method or was not in ENDS_NS:
+        return None
     before = {one.first: before_work_ns(case.trace, one) for one in children}
-    before |= _servers(case.trace, children)
-    first = min(new, key=lambda row: case.trace.threads[row].start_ns)
+    first = min(before, key=lambda row: case.trace.threads[row].start_ns)
 
     def change(base: Replayed, scale: float) -> Changed:
         def steps(worker: Worker) -> tuple[Step, ...]:
             if worker.row not in before:
                 return worker.steps
-            more = COMES_UP_NS[method] if worker.row in new else 0
+            more = COMES_UP_NS[method]
             if worker.row == first and method == "forkserver":
                 more += SERVER_NS
-            kept = worker.steps
-            if worker.row in new:
-                kept = lessened(kept[::-1], ENDS_NS[was])[::-1]
+            kept = lessened(worker.steps[::-1], ENDS_NS[was])[::-1]
             return begun_otherwise(kept, before[worker.row], round(more * scale))
 
         return Changed(with_steps(base.program, steps), base.rules)
@@ -97,7 +96,6 @@ def _children(trace: Trace) -> tuple[Process, ...]:
         and one.started_by in COMES_UP_NS
         and one.work_ns is not None
         and one.first < one.last
-        and not _is_server(trace, one)
     )
 
 
@@ -106,37 +104,10 @@ def _is_bootstrap(function: Function) -> bool:
     return in_module and function.name == "BaseProcess._bootstrap"
 
 
-def _is_server(trace: Trace, process: Process) -> bool:
-    """Tell a fork server: others that it forked have it as their parent."""
-    return process.started_by == "forkserver" and any(
-        one.parent is not None and trace.processes[one.parent] is process
-        for one in trace.processes
-        if one.started_by == "forkserver"
-    )
-
-
-def _servers(trace: Trace, children: tuple[Process, ...]) -> dict[int, int]:
-    """Find the fork servers: rows of their threads, and what each computed before its first child.
-
-    Without one, nobody waits for it to come up.
-    """
-    found: dict[int, int] = {}
-    for one in children:
-        if one.started_by == "forkserver" and one.parent is not None:
-            server = trace.processes[one.parent].first
-            worked = _worked_ns(trace, server, one.start_ns)
-            found[server] = min(worked, found.get(server, worked))
-    return found
-
-
 def before_work_ns(trace: Trace, process: Process) -> int:
     """Return what the first thread of a process computed before it came to its work."""
-    return _worked_ns(trace, process.first, process.work_ns or 0)
-
-
-def _worked_ns(trace: Trace, thread: int, until_ns: int) -> int:
-    spans = trace.spans_of(trace.threads[thread])
-    ns = np.minimum(spans.end_ns, until_ns) - spans.start_ns
+    spans = trace.spans_of(trace.threads[process.first])
+    ns = np.minimum(spans.end_ns, process.work_ns or 0) - spans.start_ns
     return int(np.maximum(ns, 0)[spans.in_state(*WORKING)].sum())
 
 

@@ -31,6 +31,9 @@ def predict_threads(case: Case) -> Prediction | None:
     base = case.replayed
     if base is None or not case.trace.gil:
         return None
+    if any(one.started_by == "forkserver" for one in case.trace.processes):
+        # For whom the server waits, its recording does not tell.
+        return None
     if len({one.process for one in case.workers}) > 1:
         less = _children(case.trace) if base.part == 1 else {}
         return predict(
