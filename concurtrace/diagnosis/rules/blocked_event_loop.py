@@ -46,8 +46,6 @@ def check(case: Case) -> Iterable[Answer]:
     for one in culprits(case, slow)[:TOLD]:
         # A step that only had no core, or not the GIL, is not to blame for its length.
         severity = LONGEST_NS.judge(int(case.loops.free_ns[list(one.steps)].max()))
-        if severity is Severity.OK:
-            continue
         if one.ns < SHARE * case.wall_ns or not one.harmful:
             severity = Severity.INFO
         who = one.worst.coroutine or "A callback"
