@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from concurtrace.model.tasks import Outcome
+from concurtrace.model.tasks import Outcome, TaskState
 from tests.task_recording import record
 
 CROWD = 4_000
@@ -52,3 +52,32 @@ def test_a_crowd_without_room_is_counted_by_its_coroutines(tmp_path: Path, ends:
     assert int(trace.tasks.running_ns.sum()) == loop.steps_ns
     used = sum(path.stat().st_size for path in found.folder.glob("*.ctt"))
     assert used <= bound
+
+
+STOPPED = """
+import asyncio, time
+async def stops():
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        raise
+async def main():
+    tasks = [asyncio.create_task(stops()) for _ in range({crowd})]
+    await asyncio.sleep(0)
+    begin = time.monotonic_ns()
+    for one in tasks:
+        one.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    print(time.monotonic_ns() - begin)
+asyncio.run(main())
+"""
+
+
+def test_no_time_of_a_crowd_without_room_is_counted_twice(tmp_path: Path) -> None:
+    found = record(tmp_path, STOPPED.format(crowd=CROWD), max_bytes=CROWD * SLOT_BYTES // 2)
+    (stops,) = [one for one in found.report.kinds if one.coroutine == "stops"]
+    assert (stops.count, stops.outcomes) == (CROWD, {Outcome.CANCELLED: CROWD})
+    # They stopped next to each other, none for longer than it took all of them.
+    assert 0 < stops.states[TaskState.CANCELLING] <= CROWD * int(found.stdout)

@@ -11,7 +11,7 @@
 
 #define GROW_CHUNKS 16u
 #define LEAST_CHUNKS 7u             /* the header, and one of each kind that every recording has */
-/* What is kept for other things than tasks and steps, for names and places: one part in so many, and some chunks. */
+/* What is kept for things that are no details, for names and places: one part in so many, and some chunks. */
 #define RESERVED_PART 32u
 #define RESERVED_CHUNKS 4u
 
@@ -25,6 +25,7 @@ static size_t mapped;
 static uint32_t there;                      /* chunks the file has room for */
 static char file_path[4096];
 static struct tk_chunk *newest[TK_KINDS];
+static bool no_details;                     /* there is room for other things only */
 static _Thread_local uint32_t my_tid;
 static _Thread_local uint64_t my_generation;
 
@@ -97,6 +98,7 @@ bool tk_file_open(const char *path, const char *budget, uint64_t max_bytes)
         tk_alive = page;
     }
     memset(newest, 0, sizeof newest);
+    no_details = false;
     struct tk_header *head = at;
     memcpy(head->magic, TK_MAGIC, 8);
     head->version = TK_VERSION;
@@ -133,12 +135,17 @@ void tk_file_close(bool by_parent)
 
 double tk_fullness(void) { return (double)shared->used / (double)shared->max_bytes; }
 
-static bool is_reserved(enum tk_kind kind)
+/* What there can be very many of. */
+static bool is_detail(enum tk_kind kind)
+{
+    return kind == TK_TASKS || kind == TK_STEPS || kind == TK_CANCELS || kind == TK_JOBS;
+}
+
+static bool only_reserve_left(void)
 {
     uint64_t used = shared->used, own = (uint64_t)(there - tk_head->chunks) * TK_CHUNK;
     uint64_t left = own + (used < shared->max_bytes ? shared->max_bytes - used : 0);
-    uint64_t kept = shared->max_bytes / RESERVED_PART + (uint64_t)RESERVED_CHUNKS * TK_CHUNK;
-    return (kind == TK_TASKS || kind == TK_STEPS) && newest[kind] != NULL && left < kept;
+    return left < shared->max_bytes / RESERVED_PART + (uint64_t)RESERVED_CHUNKS * TK_CHUNK;
 }
 
 static struct tk_chunk *new_chunk(enum tk_kind kind)
@@ -170,8 +177,12 @@ static struct tk_chunk *new_chunk(enum tk_kind kind)
 static void *room(enum tk_kind kind, uint32_t size, bool at_last)
 {
     struct tk_chunk *chunk = newest[kind];
+    bool kept_back = !at_last && chunk != NULL && is_detail(kind);
+    if (TK_UNLIKELY(no_details) && kept_back)
+        return NULL;
     if (TK_UNLIKELY(chunk == NULL || chunk->used + size > TK_CHUNK - sizeof *chunk)) {
-        chunk = at_last || !is_reserved(kind) ? new_chunk(kind) : NULL;
+        no_details = no_details || (kept_back && only_reserve_left());
+        chunk = no_details && kept_back ? NULL : new_chunk(kind);
         if (chunk == NULL)
             return NULL;
     }

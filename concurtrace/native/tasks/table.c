@@ -204,7 +204,7 @@ void tk_settle(struct tk_live *live)
     struct tk_task *slot = live->slot;
     add_up(live->group, slot);
     slot->steps = slot->running_ns = slot->ready_ns = 0;
-    slot->created_total_ns = slot->awaiting_ns = slot->yields = 0;
+    slot->created_total_ns = slot->awaiting_ns = slot->cancelling_ns = slot->yields = 0;
 }
 
 /* Add an ended task to its group, so that its slot can be used again. */
