@@ -139,7 +139,7 @@ def crawl(rounds: int) -> str:
     tie = ", within the noise" if low <= 1 <= high else ""
     return (
         f"The crawler with asyncio took {middle:.3f} [{low:.3f} to {high:.3f}] of its time in a"
-        f" light pass of states and tasks{tie}."
+        f" light pass of states and tasks{tie}; at most 1.03 was asked for."
     )
 
 
@@ -228,10 +228,12 @@ def _large(size: str | None, tool: Tool, folder: Path, plain: dict[str, Any], pl
 def page(rounds: int, tools: tuple[Tool, ...], *, with_large: bool) -> Iterator[str]:
     """Yield the lines of the page, as they are measured."""
     yield "# What recording tasks costs\n"
+    where = f"Python {sys.version.split()[0]}, {os.cpu_count()} cores"
     yield (
-        f"`nox -s tasks`, Python {sys.version.split()[0]}, {os.cpu_count()} cores, {rounds} rounds."
-        " The CPU time that a step of a task takes\nmore than without the tool, in the median of"
-        " the rounds, and the time that the program takes in all as a multiple of its\nown.\n"
+        f"`nox -s tasks`, {where}, rounds: {rounds}."
+        " The CPU time that a step of a task takes more\nthan without the tool, in the median of"
+        " the rounds, at most 2 µs asked for; and the CPU time of the whole program as a\nmultiple"
+        " of its own. A step that only yields is the shortest that there can be.\n"
     )
     yield from measure(tools, rounds)
     yield f"\n{crawl(rounds)}\n"

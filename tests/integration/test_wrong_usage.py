@@ -128,7 +128,7 @@ def test_doctor_and_lists_work_everywhere(tmp_path: Path) -> None:
 
 
 def test_every_command_has_an_example(tmp_path: Path) -> None:
-    for name in ("profile", "run", "show", "list", "doctor", "stress", "bench"):
+    for name in ("profile", "run", "show", "list", "doctor", "stress", "bench", "live"):
         done = concurtrace(tmp_path, name, "--help")
         assert done.returncode == 0
         assert f"concurtrace {name}" in done.stdout.partition("Example")[2]
