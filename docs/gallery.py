@@ -66,7 +66,11 @@ SAMPLES_MADE = (
     Sample("crawler-async", ("profile", "crawler", "--mode", "async", *LIGHT)),
     Sample(
         "philosophers-deadlock",
-        ("profile", "philosophers", "--fault", "naive", *LIGHT),
+        # No baseline, in which nobody could tell why it never ends, and time enough to notice that.
+        (
+            *("profile", "philosophers", "--fault", "naive", "--with", "states,cores"),
+            *("--time-limit", "60"),
+        ),
         exit_code=STANDSTILL,
     ),
     Sample(
