@@ -19,8 +19,9 @@ from ..._words import absence
 from ..section import Section
 from ._labels import thread_labels
 
-NODES = 10_000
-"""How many frames the page holds, the longest first; the rest are told by number."""
+NODES = 6_000
+"""How many frames the page holds, the longest first; the rest are told by number. So many take some
+130 KB, and are far more than a picture of one width has pixels for in its rows."""
 _LISTED = 30
 _NAME_LIMIT = 160
 _PATH = 5
