@@ -2,9 +2,10 @@
 
 import sys
 import time
+from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-PERIOD_S, REPORTS = 0.025, 40
+PERIOD_S, REPORTS, WRITING_S = 0.025, 40, 0.002
 
 
 def count(lock: Lock, done: Event) -> None:
@@ -14,18 +15,27 @@ def count(lock: Lock, done: Event) -> None:
         time.sleep(0.0005)
 
 
-def report(lock: Lock, inside_s: float, outside_s: float) -> None:
+def write_inside(lock: Lock) -> None:
+    with lock:
+        time.sleep(WRITING_S)
+
+
+def write_outside(lock: Lock) -> None:
+    with lock:
+        pass
+    time.sleep(WRITING_S)
+
+
+def report(lock: Lock, write: Callable[[Lock], None]) -> None:
     for _ in range(REPORTS):
         time.sleep(PERIOD_S - time.monotonic() % PERIOD_S)
-        with lock:
-            time.sleep(inside_s)
-        time.sleep(outside_s)
+        write(lock)
 
 
-def run(inside_s: float, outside_s: float) -> None:
+def run(write: Callable[[Lock], None]) -> None:
     lock, done = Lock(), Event()
     counter = Thread(target=count, args=(lock, done))
-    reporters = [Thread(target=report, args=(lock, inside_s, outside_s)) for _ in range(4)]
+    reporters = [Thread(target=report, args=(lock, write)) for _ in range(4)]
     for thread in (counter, *reporters):
         thread.start()
     for thread in reporters:
@@ -35,11 +45,11 @@ def run(inside_s: float, outside_s: float) -> None:
 
 
 def trigger() -> None:
-    run(0.002, 0)
+    run(write_inside)
 
 
 def healthy() -> None:
-    run(0, 0.002)
+    run(write_outside)
 
 
 if __name__ == "__main__":
