@@ -124,6 +124,27 @@ UNUSUAL = {
                 print("late")
         asyncio.run(main())
         """,
+    "forked into a loop of its own": """
+        import asyncio, os
+        async def child():
+            task = asyncio.create_task(asyncio.sleep(60))
+            await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.wait([task])
+            return task.cancelled()
+        async def main():
+            task = asyncio.create_task(asyncio.sleep(60))
+            await asyncio.sleep(0)
+            pid = os.fork()
+            if pid == 0:
+                asyncio.events._set_running_loop(None)
+                print(asyncio.new_event_loop().run_until_complete(child()), flush=True)
+                os._exit(7)
+            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), task.cancel())
+            await asyncio.wait([task])
+            print(task.cancelled())
+        asyncio.run(main())
+        """,
     "forked inside a loop": """
         import asyncio, os
         async def main():
