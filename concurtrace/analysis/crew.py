@@ -145,3 +145,32 @@ def import_stacks(stacks: Stacks) -> NDArray[np.bool_]:
     )
     found &= ~within(stacks, lambda one: "/concurtrace/launch/" in one.file)
     return found
+
+
+_HELPS = (
+    "concurrent/futures/thread",
+    "concurrent/futures/process",
+    "concurrent/futures/_base",
+    "multiprocessing/pool",
+    "multiprocessing/connection",
+    "multiprocessing/queues",
+    "multiprocessing/reduction",
+    "multiprocessing/synchronize",
+    "pickle",
+    "queue",
+    "threading",
+)
+_THE_POOL_ITSELF = _HELPS[:4]
+
+
+def handing_stacks(stacks: Stacks) -> NDArray[np.bool_]:
+    """Tell which stacks end in a pool's own code, or in what it calls to hand on work."""
+    modules = [standard_module(one.file) for one in stacks.functions]
+    helps = np.array([one in _HELPS for one in modules], bool)[stacks.code]
+    pool = np.array([one in _THE_POOL_ITSELF for one in modules], bool)[stacks.code]
+    found = np.zeros(len(pool), bool)
+    parents = stacks.parent.tolist()
+    # A row's parent comes before it. Work that a pool calls is the user's and ends the chain.
+    for row in range(1, len(pool)):
+        found[row] = pool[row] or (helps[row] and found[parents[row]])
+    return found

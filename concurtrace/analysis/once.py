@@ -6,6 +6,7 @@ Threads share what one of them has made; a process that is forked before makes i
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.crew import import_stacks, within
@@ -22,20 +23,24 @@ def once_ns(trace: Trace, *, imports: bool) -> Times:
 
     Without ``imports``, what is done while a module is imported is left out.
     """
+    importing = import_stacks(trace.stacks)
+    compiling = within(trace.stacks, _compiles)
+    return work_in(trace, importing | compiling if imports else compiling & ~importing)
+
+
+def work_in(trace: Trace, chosen: NDArray[np.bool_]) -> Times:
+    """Return for every thread how long it worked with some stacks, by samples; 0 without them."""
     found = np.zeros(len(trace.threads), np.int64)
     samples = trace.samples
     if samples is None or len(samples) < _FEWEST:
         return found
-    importing = import_stacks(trace.stacks)
-    compiling = within(trace.stacks, _compiles)
-    chosen = importing | compiling if imports else compiling & ~importing
     at_work = samples.take(np.isin(samples.state, [one.code for one in WORKING]))
     rows = trace.rows_of(at_work.tid, at_work.time_ns)
     known = rows >= 0
     many = np.bincount(rows[known], minlength=len(found))
-    once = np.bincount(rows[known & chosen[at_work.stack]], minlength=len(found))
-    for row in np.flatnonzero(once).tolist():
-        found[row] = round(trace.threads[row].ns(*WORKING) * int(once[row]) / int(many[row]))
+    inside = np.bincount(rows[known & chosen[at_work.stack]], minlength=len(found))
+    for row in np.flatnonzero(inside).tolist():
+        found[row] = round(trace.threads[row].ns(*WORKING) * int(inside[row]) / int(many[row]))
     return found
 
 

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.analysis.crew import handing_stacks
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
-from concurtrace.model.trace import Stacks
-from concurtrace.recording.reasons import standard_module
 from concurtrace.units import count_text, share_text, time_text
 
 SHARE = Limits(0.3, 0.5)
@@ -23,20 +22,6 @@ FEWEST = 50
 """Samples: fewer say little about where time went."""
 LEAST = 0.1
 """Share of the run that all this takes: below, it does not matter."""
-_POOLS = (
-    "concurrent/futures/thread",
-    "concurrent/futures/process",
-    "concurrent/futures/_base",
-    "multiprocessing/pool",
-    "multiprocessing/connection",
-    "multiprocessing/queues",
-    "multiprocessing/reduction",
-    "multiprocessing/synchronize",
-    "pickle",
-    "queue",
-    "threading",
-)
-_THE_POOL_ITSELF = _POOLS[:4]
 
 
 def check(case: Case) -> Iterable[Answer]:
@@ -45,7 +30,7 @@ def check(case: Case) -> Iterable[Answer]:
     if samples is None or len(samples) < FEWEST:
         yield fine("Too few samples to tell what handing out work costs.")
         return
-    inside = _in_pools(case.trace.stacks)[samples.stack]
+    inside = handing_stacks(case.trace.stacks)[samples.stack]
     share = float(inside.mean())
     spent = int(samples.weight_ns[inside].sum())
     severity = SHARE.judge(share)
@@ -65,19 +50,6 @@ def check(case: Case) -> Iterable[Answer]:
         cause=Cause.IPC,
         explained_by=frozenset({Cause.START}),
     )
-
-
-def _in_pools(stacks: Stacks) -> NDArray[np.bool_]:
-    """Tell which stacks end in a pool's own code, or in what it calls to hand on work."""
-    modules = [standard_module(one.file) for one in stacks.functions]
-    helps = np.array([one in _POOLS for one in modules], bool)[stacks.code]
-    pool = np.array([one in _THE_POOL_ITSELF for one in modules], bool)[stacks.code]
-    found = np.zeros(len(pool), bool)
-    parents = stacks.parent.tolist()
-    # A row's parent comes before it. Work that a pool calls is the user's and ends the chain.
-    for row in range(1, len(pool)):
-        found[row] = pool[row] or (helps[row] and found[parents[row]])
-    return found
 
 
 def _callers(case: Case, rows: NDArray[np.uint32]) -> tuple[str, ...]:

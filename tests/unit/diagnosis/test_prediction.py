@@ -15,7 +15,7 @@ from concurtrace.diagnosis.prediction.chunks import predict_chunks
 from concurtrace.diagnosis.prediction.free_threaded import SLOWER, predict_free_threaded
 from concurtrace.diagnosis.prediction.locks import predict_outside, predict_without
 from concurtrace.diagnosis.prediction.one_loop import predict_one_loop
-from concurtrace.diagnosis.prediction.processes import predict_processes
+from concurtrace.diagnosis.prediction.processes import HANDED, predict_processes
 from concurtrace.diagnosis.prediction.start_method import (
     COMES_UP_NS,
     SERVER_NS,
@@ -179,10 +179,10 @@ def test_to_import_a_loop_is_not_to_run_one() -> None:
     assert speedup(predict_threads(case(made))) == 8
 
 
-def patterns(at: str) -> Trace:
-    """Two threads that compute 500 ms, of which the first does 100 ms at a place."""
+def patterns(at: str, thread: str = "a") -> Trace:
+    """Two threads that compute 500 ms, of which one does 100 ms at a place."""
     made = turns().whole
-    row = next(row for row, one in enumerate(made.threads) if one.name == "a")
+    row = next(row for row, one in enumerate(made.threads) if one.name == thread)
     tid, many = made.threads[row].tid, 50
     built = trace().thread("main").running(1, at=at).build()
     samples = Samples(
@@ -202,6 +202,13 @@ def test_what_a_process_does_once_each_of_several_does_anew() -> None:
     assert speedup(predict_processes(compiling)) == 500 / (350 + 3)
     computing = case(patterns("app.py:740 in compile"))
     assert speedup(predict_processes(computing)) == 2
+
+
+def test_handing_work_to_processes_costs_a_multiple_of_what_it_costs_to_threads() -> None:
+    pool = "/usr/lib/python3.11/concurrent/futures/thread.py:58 in run"
+    # 250 ms each; of b's, for which all is waited, 100 ms are the pool's own.
+    found = predict_processes(case(patterns(pool, "b")))
+    assert speedup(found) == 500 / (150 + 100 * HANDED + 3)
 
 
 def test_cores_that_others_had_are_shared_with_them() -> None:
