@@ -44,5 +44,12 @@ def work_in(trace: Trace, chosen: NDArray[np.bool_]) -> Times:
     return found
 
 
+def share_in(trace: Trace, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return for every thread the share of its work that it did with some stacks."""
+    worked = np.array([one.ns(*WORKING) for one in trace.threads], float)
+    shares: NDArray[np.float64] = work_in(trace, chosen) / np.maximum(worked, 1)
+    return shares
+
+
 def _compiles(function: Function) -> bool:
     return standard_module(function.file) == "re/_compiler" and function.name == "compile"

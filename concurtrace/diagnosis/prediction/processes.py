@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.crew import handing_stacks
-from concurtrace.analysis.once import once_ns, work_in
+from concurtrace.analysis.once import once_ns, share_in
 from concurtrace.analysis.replay import START, Does, Program, Step, Worker
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict, with_steps
@@ -58,14 +56,14 @@ def predict_processes(case: Case) -> Prediction | None:
         dealt = split
         assumptions = (f"all of the work can be divided among {many}", *ASSUMPTIONS)
     taken = round(_acquisitions(case) * base.part)
-    handing = _handing_shares(case)
+    handing = share_in(case.trace, handing_stacks(case.trace.stacks))
     again, fresh = once_ns(case.trace, imports=dealt is base.program), CHILD_NS
     if base.part < 1:
         # What is done once, and coming up, are at the start.
         again, fresh = np.zeros_like(again), 0
 
     def change(base: Replayed, scale: float) -> Changed:
-        given = _dearer(dealt, np.maximum(1.0, 1 + (HANDED * scale - 1) * handing).tolist())
+        given = work_times(dealt, np.maximum(1.0, 1 + (HANDED * scale - 1) * handing).tolist())
         made = in_processes(given, scale, taken, again, round(fresh * scale))
         return Changed(made, base.rules)
 
@@ -106,16 +104,8 @@ def in_processes(
     return replace(program, workers=tuple(workers))
 
 
-def _handing_shares(case: Case) -> NDArray[np.float64]:
-    """Return the share of every thread's work that was handing on work through pools."""
-    worked = np.array([one.ns(*WORKING) for one in case.trace.threads], float)
-    handed = work_in(case.trace, handing_stacks(case.trace.stacks))
-    shares: NDArray[np.float64] = handed / np.maximum(worked, 1)
-    return shares
-
-
-def _dearer(program: Program, by: Sequence[float]) -> Program:
-    """Let the work of threads, by their rows, take longer."""
+def work_times(program: Program, by: Sequence[float]) -> Program:
+    """Let the work of every thread, by its row, take so many times as long."""
 
     def steps(one: Worker) -> tuple[Step, ...]:
         if one.row < 0 or by[one.row] == 1:

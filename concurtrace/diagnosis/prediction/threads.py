@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from concurtrace.analysis.once import once_ns
+from concurtrace.analysis.crew import handing_stacks, message_stacks
+from concurtrace.analysis.once import once_ns, share_in
 from concurtrace.analysis.replay import HANDOVER_NS, START, Does, Program, Step
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.prediction import Changed, Guess, Replayed, predict
 from concurtrace.diagnosis.prediction.loops import is_loop
+from concurtrace.diagnosis.prediction.processes import HANDED, work_times
 from concurtrace.diagnosis.prediction.start_method import (
     before_work_ns,
     begun_otherwise,
@@ -36,10 +38,13 @@ def predict_threads(case: Case) -> Prediction | None:
         return None
     if len({one.process for one in case.workers}) > 1:
         less = _children(case.trace) if base.part == 1 else {}
+        stacks = case.trace.stacks
+        messages = share_in(case.trace, message_stacks(stacks) | handing_stacks(stacks))
+        cheaper = (1 - messages * (1 - 1 / HANDED)).tolist()
         return predict(
             base,
             "threads",
-            lambda base, dearer: _merged(base, dearer, less),
+            lambda base, dearer: _merged(base, dearer, less, cheaper),
             UNEVEN,
             ("what processes do can share memory",),
         )
@@ -75,14 +80,17 @@ def _children(trace: Trace) -> Mapping[int, tuple[int, int]]:
     }
 
 
-def _merged(base: Replayed, dearer: float, less: Mapping[int, tuple[int, int]]) -> Changed:
+def _merged(
+    base: Replayed, dearer: float, less: Mapping[int, tuple[int, int]], cheaper: Sequence[float]
+) -> Changed:
     home = base.program.workers[base.program.last].process
     workers = []
     for one in base.program.workers:
         before_ns, once = less.get(one.row, (0, 0))
         steps = begun_otherwise(_at_once(one.steps), before_ns, 0)
         workers.append(replace(one, process=home, steps=lessened(steps, once)))
-    return Changed(_dearer(replace(base.program, workers=tuple(workers)), dearer), base.rules)
+    made = work_times(replace(base.program, workers=tuple(workers)), cheaper)
+    return Changed(_dearer(made, dearer), base.rules)
 
 
 def _at_once(steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -179,36 +179,43 @@ def test_to_import_a_loop_is_not_to_run_one() -> None:
     assert speedup(predict_threads(case(made))) == 8
 
 
-def patterns(at: str, thread: str = "a") -> Trace:
-    """Two threads that compute 500 ms, of which one does 100 ms at a place."""
-    made = turns().whole
-    row = next(row for row, one in enumerate(made.threads) if one.name == thread)
-    tid, many = made.threads[row].tid, 50
-    built = trace().thread("main").running(1, at=at).build()
+def seen(made: Trace, thread: str, at: str, share: float) -> Trace:
+    """Let samples have seen a thread at a place for a share of its work."""
+    tid = next(one.tid for one in made.threads if one.name == thread)
+    built, many = trace().thread("main").running(1, at=at).build(), 50
+    inside = round(many * share)
     samples = Samples(
-        np.linspace(made.start_ns + 1, made.start_ns + 490 * MS, many).astype(np.int64),
+        np.linspace(made.start_ns + 1, made.end_ns - MS, many).astype(np.int64),
         np.full(many, tid, np.uint32),
         np.full(many, State.RUNNING.code, np.uint8),
         np.zeros(many, np.int16),
-        np.array([len(built.stacks.parent) - 1] * 20 + [0] * 30, np.uint32),
+        np.array([1] * inside + [0] * (many - inside), np.uint32),
         np.full(many, 10 * MS, np.int64),
     )
     return replace(made, samples=samples, stacks=built.stacks)
 
 
 def test_what_a_process_does_once_each_of_several_does_anew() -> None:
-    compiling = case(patterns("/usr/lib/python3.11/re/_compiler.py:740 in compile"))
+    compiles = "/usr/lib/python3.11/re/_compiler.py:740 in compile"
     # 250 ms each; b, that shared what a had made in 100 ms, makes it again.
-    assert speedup(predict_processes(compiling)) == 500 / (350 + 3)
-    computing = case(patterns("app.py:740 in compile"))
-    assert speedup(predict_processes(computing)) == 2
+    found = predict_processes(case(seen(turns().whole, "a", compiles, 0.4)))
+    assert speedup(found) == 500 / (350 + 3)
+    own = predict_processes(case(seen(turns().whole, "a", "app.py:740 in compile", 0.4)))
+    assert speedup(own) == 2
 
 
 def test_handing_work_to_processes_costs_a_multiple_of_what_it_costs_to_threads() -> None:
     pool = "/usr/lib/python3.11/concurrent/futures/thread.py:58 in run"
     # 250 ms each; of b's, for which all is waited, 100 ms are the pool's own.
-    found = predict_processes(case(patterns(pool, "b")))
+    found = predict_processes(case(seen(turns().whole, "b", pool, 0.4)))
     assert speedup(found) == 500 / (150 + 100 * HANDED + 3)
+
+
+def test_messages_cost_threads_a_fraction() -> None:
+    sends = "/usr/lib/python3.11/multiprocessing/connection.py:205 in Connection.send"
+    found = predict_threads(case(seen(two_processes().whole, "w0", sends, 0.8)))
+    # Of 100 ms, 80 were for messages; the other process goes on beside it, under the same GIL.
+    assert speedup(found) == 100 / (100 + 20 + 80 / HANDED)
 
 
 def test_cores_that_others_had_are_shared_with_them() -> None:
@@ -233,12 +240,16 @@ def test_one_thread_that_waits_is_divided_among_threads() -> None:
     assert speedup(found) == 8
 
 
-def test_processes_in_one_process_share_its_gil() -> None:
+def two_processes() -> Case:
+    """A parent that waits for two children, which compute 100 ms side by side."""
     made = trace().process("Main", started_by="main").thread("MainThread")
-    made.io(100, Reason.IPC, by="w0").running(0.1)
-    for number in range(2):
-        made.process(f"w{number}", parent=0).thread(f"w{number}").running(100)
-    assert speedup(predict_threads(case(made))) == 0.5
+    made.io(100, Reason.IPC, by="w0").io(0.1, Reason.IPC, by="w1").running(0.1)
+    made.process("w0", parent=0).thread("w0").running(100)
+    return case(made.process("w1", parent=0).thread("w1").running(100.1))
+
+
+def test_processes_in_one_process_share_its_gil() -> None:
+    assert speedup(predict_threads(two_processes())) == 0.5
 
 
 @pytest.mark.parametrize(
