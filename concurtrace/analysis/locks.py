@@ -33,8 +33,9 @@ def lock_table(trace: Trace) -> tuple[LockReport, ...]:
     places = Places(trace.stacks)
     groups: dict[_Group, list[int]] = defaultdict(list)
     origins: dict[_Group, _Origin] = {}
+    nested = {row for one in trace.orders for row in (one.taken, *one.held)}
     for row, one in enumerate(trace.objects):
-        if row and one.kind.is_lock:
+        if row and one.kind.is_lock and (row in nested or not one.only_counted):
             key, origin = _origin(one, trace.stacks)
             groups[key].append(row)
             origins[key] = origin

@@ -312,6 +312,11 @@ class WaitObject:
     handed: int = 0
     """How often a thread let go of it that had not taken it: then it is used as a signal."""
 
+    @property
+    def only_counted(self) -> bool:
+        """Whether it is known for being shared by processes alone, and nobody waited for it."""
+        return self.kind is ObjectKind.MP_LOCK and not self.contended
+
 
 @dataclass(frozen=True)
 class LockOrder:

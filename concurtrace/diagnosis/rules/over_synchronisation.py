@@ -20,7 +20,7 @@ CONFLICTS = 0.05
 def check(case: Case) -> Iterable[Answer]:
     """Look for the lock taken most often."""
     objects = case.trace.objects
-    locks = [one for one in objects[1:] if one.kind.is_lock and one.acquisitions]
+    locks = [one for one in objects[1:] if one.kind.is_lock and not one.only_counted]
     most = max(locks, key=lambda one: one.acquisitions, default=None)
     used_ms = max(case.cpu_ns / 1e6, 1.0)
     if most is None or most.acquisitions / used_ms < PER_MS:

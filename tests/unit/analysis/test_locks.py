@@ -1,9 +1,11 @@
 """The lock table: what is listed, what it is called, and whom it blames."""
 
+from dataclasses import replace
+
 from concurtrace.analysis.locks import lock_table
 from concurtrace.model.report import LockPlace
 from concurtrace.model.states import Reason
-from concurtrace.model.trace import ObjectKind
+from concurtrace.model.trace import LockOrder, ObjectKind
 from tests.builders_trace import MS, trace
 
 QUEUE = "/usr/lib/python3.11/queue.py:35 in Queue.__init__ < app.py:7 in main"
@@ -83,3 +85,11 @@ def test_the_costliest_lock_comes_first() -> None:
         .build()
     )  # fmt: skip
     assert [lock.created_at for lock in lock_table(made)] == ["app.py:4", "app.py:3"]
+
+
+def test_a_lock_that_processes_share_is_listed_once_it_was_waited_for_or_nested() -> None:
+    made = trace().lock("S", "app.py:3 in setup", ObjectKind.MP_LOCK).lock("L", "app.py:4 in setup")
+    built = made.thread("a").running(9).build()
+    assert [one.name for one in lock_table(built)] == ["Lock made in setup"]
+    order = LockOrder(1, (2,), (built.threads[0].tid,))
+    assert len(lock_table(replace(built, orders=(order,)))) == 2
