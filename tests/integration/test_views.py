@@ -12,8 +12,7 @@ LIGHT = ("--preset", "tiny", "--repeat", "1", "--with", "baseline,states,tasks,c
 
 
 @pytest.mark.parametrize(
-    ("name", "mode"),
-    [("philosophers", "threads"), ("producer-consumer", "processes"), ("queues", "async")],
+    ("name", "mode"), [("philosophers", "threads"), ("producer-consumer", "processes")]
 )
 def test_every_view_of_a_real_run(browser: Browser, tmp_path: Path, name: str, mode: str) -> None:
     file = profile(tmp_path, name, mode, *LIGHT)
