@@ -43,13 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "shop.py").write_text(PROGRAM)
     done = concurtrace(
         made,
-        *(
-            "run",
-            "--repeat",
-            "1",
-            "--with",
-            "baseline,states,tasks,cores,functions,memory,timeline",
-        ),
+        *("run", "--with", "states,tasks,cores,memory,timeline"),
         *("shop.py", *ARGUMENTS),
         extra={"SHOP_API_KEY": HIDDEN},
     )
