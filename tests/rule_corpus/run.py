@@ -19,6 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from concurtrace import api
+from concurtrace.rundir import store
+
 HERE = Path(__file__).parent
 FIRST = 2
 """A trigger must be found among so many stories."""
@@ -68,9 +71,9 @@ def findings(path: Path, variant: str, folder: Path) -> list[dict[str, Any]]:
     instruments = given.get("WITH", "states")
     run = [*command, "run", "--with", instruments, *limit, str(path), variant]
     subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
-    show = [*command, "show", "last", "--format", "json"]
-    done = subprocess.run(show, cwd=folder, capture_output=True, text=True, check=True)
-    found: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+    # Read here, not by a command of its own: that saves a quarter of the time that a round takes.
+    report = api.load(store.find("last", folder / store.RUNS))
+    found: list[dict[str, Any]] = json.loads(api.render(report, "json"))["findings"]
     return found
 
 
