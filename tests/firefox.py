@@ -82,7 +82,7 @@ class Firefox:
         self._connection = connection
         self._sent = 0
         self.said: list[str] = []
-        self.asked: list[str] = []
+        self._requests: list[str] = []
         self._call("session.new", capabilities={})
         self._call("session.subscribe", events=["log.entryAdded", "network.beforeRequestSent"])
         self._call("script.addPreloadScript", functionDeclaration=_HEAR_REFUSALS)
@@ -110,15 +110,18 @@ class Firefox:
         if event == "log.entryAdded":
             self.said.append(f"{told['level']}: {told['text']}")
         elif event == "network.beforeRequestSent" and told["context"] == self._page:
-            # What an address holds itself is asked of nobody.
-            if not told["request"]["url"].startswith("data:"):
-                self.asked.append(told["request"]["url"])
+            self._requests.append(told["request"]["url"])
+
+    @property
+    def asked(self) -> list[str]:
+        """What the page asked for; what an address holds itself is asked of nobody."""
+        return [one for one in self._requests if not one.startswith("data:")]
 
     def open(self, address: str) -> None:
         """Go to a page, and forget what the one before it said."""
         self._go("about:blank")
         self.said.clear()
-        self.asked.clear()
+        self._requests.clear()
         self._go(address)
 
     def _go(self, address: str) -> None:
