@@ -13,13 +13,13 @@ import numpy as np
 from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.engine import judge
 from concurtrace.model.recording import Recording
+from concurtrace.model.spans import Spans
 from concurtrace.model.states import State
 from concurtrace.model.trace import (
     EndedBy,
     GilUse,
     ObjectKind,
     Process,
-    Spans,
     StateTotal,
     Thread,
     Trace,

@@ -28,15 +28,13 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 from concurtrace import api
 from concurtrace.model.recording import Function, Recording
 from concurtrace.model.report import Report
+from concurtrace.model.spans import SpanFlag, Spans, Stacks
 from concurtrace.model.states import State
 from concurtrace.model.trace import (
     EndedBy,
     GilUse,
     ObjectKind,
     Process,
-    SpanFlag,
-    Spans,
-    Stacks,
     StateTotal,
     Thread,
     Trace,

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from concurtrace.model.report import Report
+from concurtrace.model.spans import Times
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import Times, Trace
+from concurtrace.model.trace import Trace
 
 from ._perfetto_stream import Stream
 from ._places import Places

@@ -12,8 +12,9 @@ import numpy as np
 from concurtrace.model.masking import mask_text
 from concurtrace.model.recording import CallNode
 from concurtrace.model.report import Report
+from concurtrace.model.spans import Small, Times
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import Small, Times, Trace
+from concurtrace.model.trace import Trace
 
 from ._places import Places, name_of
 from ._states import words_of

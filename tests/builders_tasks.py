@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import Stacks
 from concurtrace.model.states import State
 from concurtrace.model.task_report import (
     AwaitNode,
@@ -34,7 +35,6 @@ from concurtrace.model.tasks import (
     TaskState,
     TaskTrace,
 )
-from concurtrace.model.trace import Stacks
 
 MS = 1_000_000
 STATES = {TaskState.RUNNING: 20 * MS, TaskState.READY: 10 * MS, TaskState.AWAITING: 70 * MS}

@@ -14,19 +14,13 @@ from typing import Self
 import numpy as np
 
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import NO_CORE, Left, OnCore, Samples, SpanFlag, Spans, Stacks
 from concurtrace.model.states import STATES, Reason, State
 from concurtrace.model.trace import (
-    NO_CORE,
     EndedBy,
     GilUse,
-    Left,
     ObjectKind,
-    OnCore,
     Process,
-    Samples,
-    SpanFlag,
-    Spans,
-    Stacks,
     StateTotal,
     Thread,
     Trace,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.analysis.places import is_foreign_file
+from concurtrace.model.spans import Numbers, Small, Stacks
 from concurtrace.model.tasks import Await, Source, StepFlag
-from concurtrace.model.trace import Numbers, Small, Stacks
 from concurtrace.recording.reasons import standard_module
 
 _BY_MODULE = {

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import Selection, Times
 from concurtrace.model.states import State
-from concurtrace.model.trace import Selection, Times, Trace
+from concurtrace.model.trace import Trace
 
 _BATCH = 1 << 20
 """Intervals looked at together: what is worked out beside them takes forty bytes for each."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from concurtrace.analysis.concurrency import Steps
 from concurtrace.analysis.places import is_foreign, made_by, own_frame
+from concurtrace.model.spans import Times
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import ObjectKind, Thread, Times, Trace, WaitObject
+from concurtrace.model.trace import ObjectKind, Thread, Trace, WaitObject
 
 _WAITS_LOOKED_AT = 500
 """Waits whose holder is looked at: the longest, which hold nearly all of the time."""

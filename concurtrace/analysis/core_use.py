@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.report import CoreReport, CoreUser
-from concurtrace.model.trace import NO_CORE, CoreReadings, Numbers, OnCore, Times, Trace
+from concurtrace.model.spans import NO_CORE, CoreReadings, Numbers, OnCore, Times
+from concurtrace.model.trace import Trace
 
 _KEPT = 50
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import Stacks, Times
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import Stacks, Thread, Times, Trace
+from concurtrace.model.trace import Thread, Trace
 from concurtrace.recording.reasons import standard_module
 
 _NUMBERS = re.compile(r"[\d_-]+")

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from concurtrace.analysis.places import Places
 from concurtrace.model.report import PathStep
+from concurtrace.model.spans import SpanFlag, Times
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import SpanFlag, Times, Trace
+from concurtrace.model.trace import Trace
 
 _HANDED_ON = (State.LOCK_WAIT, State.CONDITION_WAIT, State.CHILD_WAIT, State.IO_WAIT)
 _END = -1

@@ -9,7 +9,8 @@ import numpy as np
 
 from concurtrace.analysis.concurrency import WANTING
 from concurtrace.analysis.crew import pool_workers
-from concurtrace.model.trace import EndedBy, Process, Spans, ThreadEnd, Trace
+from concurtrace.model.spans import Spans
+from concurtrace.model.trace import EndedBy, Process, ThreadEnd, Trace
 
 LATELY_NS = 500_000_000
 AT_WORK = 0.5

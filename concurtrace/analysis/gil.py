@@ -4,8 +4,9 @@ import numpy as np
 
 from concurtrace.analysis.places import Places
 from concurtrace.model.report import GilTotals, LockPlace
+from concurtrace.model.spans import SpanFlag, Spans, Times
 from concurtrace.model.states import State
-from concurtrace.model.trace import SpanFlag, Spans, Thread, Times, Trace
+from concurtrace.model.trace import Thread, Trace
 
 _BLAMED = 20
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.crew import message_stacks
 from concurtrace.model.comparison import Ledger, Spent
+from concurtrace.model.spans import Times
 from concurtrace.model.states import STATES, Reason, State
-from concurtrace.model.trace import Times, Trace
+from concurtrace.model.trace import Trace
 
 _OF_STATE = {
     State.RUNNING: Spent.RUNNING,

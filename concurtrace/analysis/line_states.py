@@ -10,8 +10,9 @@ from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.places import is_own_file
 from concurtrace.analysis.sampled import sampled_work
 from concurtrace.model.line_report import LineStates
+from concurtrace.model.spans import Stacks
 from concurtrace.model.states import STATES, Reason, State
-from concurtrace.model.trace import Stacks, Trace
+from concurtrace.model.trace import Trace
 
 _KEPT = 300
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from concurtrace.analysis.places import made_by, own_frame, where
+from concurtrace.model.spans import NO_CORE, Frame, Spans
 from concurtrace.model.states import REASONS, STATES, Reason, State
-from concurtrace.model.trace import NO_CORE, Frame, Spans
 from concurtrace.recording.live import LiveProcess, LiveThread, is_running, read_live
 from concurtrace.recording.live_locks import LiveLock, LiveLocks
 from concurtrace.recording.live_stacks import LiveStacks, Sighting

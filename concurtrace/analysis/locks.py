@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from concurtrace.analysis.places import UNSAMPLED, Places, is_foreign, made_by, own_frame
 from concurtrace.model.report import LockPlace, LockReport
+from concurtrace.model.spans import Spans, Stacks
 from concurtrace.model.states import State
-from concurtrace.model.trace import ObjectKind, Spans, Stacks, Trace, WaitObject
+from concurtrace.model.trace import ObjectKind, Trace, WaitObject
 
 _KEPT_LOCKS = 200
 _KEPT_PLACES = 20

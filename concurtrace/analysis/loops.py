@@ -17,10 +17,11 @@ from concurtrace.analysis.task_steps import (
     main_state,
     own_ns,
 )
+from concurtrace.model.spans import Frame
 from concurtrace.model.states import Reason, State
 from concurtrace.model.task_report import BlockedStep, LoopReport
 from concurtrace.model.tasks import NOBODY, Flavour, Loop, bucket_ns, percentile_ns
-from concurtrace.model.trace import Frame, ObjectKind, Trace
+from concurtrace.model.trace import ObjectKind, Trace
 from concurtrace.recording.reasons import standard_module
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.crew import import_stacks, within
 from concurtrace.model.recording import Function
-from concurtrace.model.trace import Times, Trace
+from concurtrace.model.spans import Times
+from concurtrace.model.trace import Trace
 from concurtrace.recording.reasons import standard_module
 
 _FEWEST = 20

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from concurtrace.model.trace import Times
+from concurtrace.model.spans import Times
 
 
 def shared_ns(starts: Times, ends: Times, since: Times, until: Times) -> int:

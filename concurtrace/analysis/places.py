@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from concurtrace.model.trace import Frame, Stacks
+from concurtrace.model.spans import Frame, Stacks
 from concurtrace.recording.reasons import standard_module
 
 UNSAMPLED = "running, not sampled"

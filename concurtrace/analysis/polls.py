@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.analysis.task_steps import loop_rows
+from concurtrace.model.spans import Times
 from concurtrace.model.states import Reason, State
 from concurtrace.model.tasks import BUCKETS, Flavour, Loop, StepFlag, Steps, Tasks, TaskTrace
-from concurtrace.model.trace import Times, Trace
+from concurtrace.model.trace import Trace
 
 _WITHOUT = (Flavour.GREENLET, Flavour.TWISTED)
 

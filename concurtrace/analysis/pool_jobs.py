@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import Times
 from concurtrace.model.tasks import Jobs, TaskTrace
-from concurtrace.model.trace import Times, Trace
+from concurtrace.model.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,9 @@ from concurtrace.model.process_report import (
     ProcessCost,
     ProcessesReport,
 )
+from concurtrace.model.spans import Numbers, SpanFlag
 from concurtrace.model.states import REASONS, STATES, State
-from concurtrace.model.trace import Numbers, ObjectKind, Process, SpanFlag, Trace
+from concurtrace.model.trace import ObjectKind, Process, Trace
 
 _SHARED = (ObjectKind.PIPE, ObjectKind.UNIX, ObjectKind.MP_LOCK)
 """Things through which processes of one machine meet."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from concurtrace.analysis.concurrency import READY, WORKING, Steps
 from concurtrace.analysis.critical_path import creator_of, first_thread
 from concurtrace.analysis.replay import START, Does, Program, Rules, Step, Worker
+from concurtrace.model.spans import SpanFlag
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import CoreSource, SpanFlag, Thread, Trace
+from concurtrace.model.trace import CoreSource, Thread, Trace
 
 MOST_SPANS, MOST_STEPS = 300_000, 40_000
 """What is replayed: each of some twenty replays of more takes over a quarter of a second."""

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.analysis.concurrency import WORKING
-from concurtrace.model.trace import Numbers, Trace
+from concurtrace.model.spans import Numbers
+from concurtrace.model.trace import Trace
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,9 @@ from concurtrace.analysis.locks import lock_table
 from concurtrace.analysis.processes import processes_report
 from concurtrace.model.report import ProcessReport, StatesReport, ThreadReport
 from concurtrace.model.run import Pass
+from concurtrace.model.spans import Times
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import EndedBy, Process, Thread, Times, Trace
+from concurtrace.model.trace import EndedBy, Process, Thread, Trace
 
 LONG_LIFE_NS = 100_000_000
 """Threads that live less have a residual made of single microseconds, which says nothing."""

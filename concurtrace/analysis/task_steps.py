@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import Numbers, Times
 from concurtrace.model.states import STATES, State
 from concurtrace.model.tasks import StepFlag, Steps, TaskTrace
-from concurtrace.model.trace import Numbers, Times, Trace
+from concurtrace.model.trace import Trace
 
 _OFF_CORE = (
     State.SLEEP,

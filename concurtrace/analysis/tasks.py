@@ -15,6 +15,7 @@ from concurtrace.analysis.loops import loop_reports
 from concurtrace.analysis.places import OwnPlaces, Places, task_frame, where
 from concurtrace.analysis.task_path import task_path
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import Small, Times
 from concurtrace.model.task_report import (
     AwaitPlace,
     TaskFault,
@@ -33,7 +34,7 @@ from concurtrace.model.tasks import (
     TaskState,
     TaskTrace,
 )
-from concurtrace.model.trace import Small, Times, Trace
+from concurtrace.model.trace import Trace
 
 KEPT_TASKS = 500
 KEPT_KINDS = 100

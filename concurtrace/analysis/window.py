@@ -7,17 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import OnCore, SpanFlag, Spans, Times
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import (
-    GilUse,
-    OnCore,
-    SpanFlag,
-    Spans,
-    StateTotal,
-    Thread,
-    Times,
-    Trace,
-)
+from concurtrace.model.trace import GilUse, StateTotal, Thread, Trace
 
 _LOOKED_AT = 100_000
 """Spans that are looked at to find where the middle of a trace is."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from concurtrace.analysis.crew import Crew
 from concurtrace.diagnosis.case import Case
-from concurtrace.model.trace import Times
+from concurtrace.model.spans import Times
 
 LEAST_SHARE = 0.1
 """Share of the run that the mean worker computes: below, the load is not computing."""

@@ -27,9 +27,10 @@ from concurtrace.analysis.unchanged import Replayed, folded_share, replay_unchan
 from concurtrace.analysis.window import clip
 from concurtrace.model.recording import Recording
 from concurtrace.model.run import Environment, Execution, Pass, Strain, Target
+from concurtrace.model.spans import Selection, Spans, Times
 from concurtrace.model.states import Reason, State
 from concurtrace.model.tasks import TaskTrace
-from concurtrace.model.trace import CoreSource, Selection, Spans, Thread, Times, Trace
+from concurtrace.model.trace import CoreSource, Thread, Trace
 
 _TOOL = re.compile(r"/concurtrace/(launch/|instruments/|on_import)")
 _PLACES_NAMED = 3

@@ -16,17 +16,9 @@ from concurtrace.instruments._files import decoding
 from concurtrace.instruments._recorder import why_absent
 from concurtrace.instruments._sampling import Samples, identify, read_samples
 from concurtrace.model.recording import Function, ProcessKey
+from concurtrace.model.spans import Spans
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import (
-    EndedBy,
-    GilUse,
-    Origin,
-    Process,
-    Spans,
-    StateTotal,
-    Thread,
-    Trace,
-)
+from concurtrace.model.trace import EndedBy, GilUse, Origin, Process, StateTotal, Thread, Trace
 from concurtrace.recording.estimate import Reading, estimate, ran_ns
 from concurtrace.recording.reasons import Refiner
 from concurtrace.recording.tables import LocalStacks, StackTable

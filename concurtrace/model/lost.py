@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from concurtrace.model.recording import ProcessKey
-from concurtrace.model.trace import Frame
+from concurtrace.model.spans import Frame
 
 
 class LostIn(Enum):

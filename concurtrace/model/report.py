@@ -9,9 +9,10 @@ from concurtrace.model.lock_report import LockStep
 from concurtrace.model.process_report import ProcessesReport
 from concurtrace.model.recording import Function, Recording
 from concurtrace.model.run import Environment, Execution, Pass, Target
+from concurtrace.model.spans import Numbers, Times
 from concurtrace.model.states import State
 from concurtrace.model.task_report import TasksReport
-from concurtrace.model.trace import CoreSource, GilUse, Numbers, Origin, Times
+from concurtrace.model.trace import CoreSource, GilUse, Origin
 
 FORMAT_NAME = "concurtrace"
 FORMAT_VERSION = 1

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.recording import Loss
-from concurtrace.model.trace import Columns, Numbers, Small, Stacks, Times
+from concurtrace.model.spans import Columns, Numbers, Small, Stacks, Times
 
 Rows = NDArray[np.int32]
 

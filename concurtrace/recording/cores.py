@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import (
+from concurtrace.model.spans import (
     NO_CORE,
     CoreReadings,
     Left,
@@ -22,6 +21,7 @@ from concurtrace.model.trace import (
     Spans,
     Times,
 )
+from concurtrace.model.states import Reason, State
 
 SPLIT_NS = 10_000
 """Pieces shorter than this stay with the span they lie in: entering and leaving a call takes a

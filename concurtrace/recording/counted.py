@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from concurtrace.model.lock_site import LockSite
 from concurtrace.model.messages import Repeated
-from concurtrace.model.trace import LockOrder, Numbers
+from concurtrace.model.spans import Numbers
+from concurtrace.model.trace import LockOrder
 from concurtrace.recording import layout
 from concurtrace.recording.meta import Meta
 from concurtrace.recording.spans import Numbering

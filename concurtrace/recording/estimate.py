@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concurtrace.model.spans import NO_CORE, SpanFlag, Spans
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import NO_CORE, SpanFlag, Spans
 
 _WORDS = {
     "gil": (State.GIL_WAIT, Reason.NONE),

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from concurtrace.model.recording import Function
-from concurtrace.model.trace import Frame, ObjectKind
+from concurtrace.model.spans import Frame
+from concurtrace.model.trace import ObjectKind
 from concurtrace.recording import layout
 from concurtrace.recording.live import read_chunk
 from concurtrace.recording.meta import META_SIZE, Interned, finished

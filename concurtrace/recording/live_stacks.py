@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concurtrace.model.trace import Frame
+from concurtrace.model.spans import Frame
 from concurtrace.recording.samples import Names
 from concurtrace.recording.watched import TABLE, TABLE_BYTES, Kind
 

@@ -13,21 +13,9 @@ from concurtrace.model.lock_site import LockSite
 from concurtrace.model.messages import Messages, Repeated
 from concurtrace.model.recording import Loss
 from concurtrace.model.runtime import Generation, QueueLengths
+from concurtrace.model.spans import CoreReadings, Folds, Numbers, OnCore, Spans, Times
 from concurtrace.model.states import STATES
-from concurtrace.model.trace import (
-    CoreReadings,
-    Folds,
-    LockOrder,
-    Numbers,
-    ObjectKind,
-    OnCore,
-    Process,
-    Spans,
-    Thread,
-    Times,
-    Trace,
-    WaitObject,
-)
+from concurtrace.model.trace import LockOrder, ObjectKind, Process, Thread, Trace, WaitObject
 from concurtrace.recording import cores, layout, threads, totals
 from concurtrace.recording.counted import lock_orders, lock_sites, repeated
 from concurtrace.recording.files import Header, ProcessFile, UnreadableError

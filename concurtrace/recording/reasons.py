@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import SpanFlag, Spans, Stacks
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import SpanFlag, Spans, Stacks, WaitObject
+from concurtrace.model.trace import WaitObject
 
 
 class Reach(Enum):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.recording import Function, Loss
+from concurtrace.model.spans import NO_CORE, Frame, Samples
 from concurtrace.model.states import State
-from concurtrace.model.trace import NO_CORE, Frame, Samples
 from concurtrace.recording.layout import STATE_CODES
 from concurtrace.recording.tables import LocalStacks, StackTable, translate
 from concurtrace.recording.watched import HeadFlag, Kind, read_head, read_table

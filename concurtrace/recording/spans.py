@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import NO_CORE, Folds, Numbers, SpanFlag, Spans
 from concurtrace.model.states import State
-from concurtrace.model.trace import NO_CORE, Folds, Numbers, SpanFlag, Spans
 from concurtrace.recording import layout
 from concurtrace.recording.files import Records
 from concurtrace.recording.tables import translate

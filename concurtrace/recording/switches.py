@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.recording import Loss
-from concurtrace.model.trace import NO_CORE, CoreReadings, Left, OnCore, Times
+from concurtrace.model.spans import NO_CORE, CoreReadings, Left, OnCore, Times
 from concurtrace.recording.watched import HeadFlag, Kind, Source, read_head, read_table
 
 _PREEMPTED, _FOLD, _CUT, _CONTINUED = 1, 2, 4, 8

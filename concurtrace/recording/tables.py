@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from concurtrace.model.recording import Function
-from concurtrace.model.trace import Numbers, Stacks
+from concurtrace.model.spans import Numbers, Stacks
 
 
 @dataclass

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.recording import Loss
+from concurtrace.model.spans import Numbers
 from concurtrace.model.tasks import (
     NOBODY,
     Cancels,
@@ -24,7 +25,6 @@ from concurtrace.model.tasks import (
     TaskState,
     TaskTrace,
 )
-from concurtrace.model.trace import Numbers
 from concurtrace.recording import task_layout as layout
 from concurtrace.recording.files import UnreadableError
 from concurtrace.recording.layout import LATEST_NS

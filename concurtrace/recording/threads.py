@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import NO_CORE, Folds, SpanFlag, Spans
 from concurtrace.model.states import State
-from concurtrace.model.trace import NO_CORE, Folds, SpanFlag, Spans, Thread, ThreadEnd
+from concurtrace.model.trace import Thread, ThreadEnd
 from concurtrace.recording import layout, totals
 from concurtrace.recording.spans import ThreadSpans
 

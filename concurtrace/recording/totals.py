@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import Folds, Spans, Times
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import Folds, GilUse, Spans, StateTotal, Times, WaitedFor
+from concurtrace.model.trace import GilUse, StateTotal, WaitedFor
 from concurtrace.recording import layout
 
 _UNKNOWN = State.UNKNOWN.code

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from concurtrace.model.recording import Loss
-from concurtrace.model.trace import CoreReadings, OnCore, Samples, Times
+from concurtrace.model.spans import CoreReadings, OnCore, Samples, Times
 from concurtrace.recording.files import UnreadableError
 from concurtrace.recording.samples import read_samples
 from concurtrace.recording.switches import Tasks, read_switches

@@ -5,7 +5,7 @@ from typing import Any
 
 from concurtrace.model.lost import LostException, LostIn
 from concurtrace.model.recording import Function, ProcessKey
-from concurtrace.model.trace import Frame
+from concurtrace.model.spans import Frame
 
 
 def lost_exceptions(process: ProcessKey, entries: Iterable[Any]) -> tuple[LostException, ...]:

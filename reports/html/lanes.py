@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.report import PathPieces
+from concurtrace.model.spans import NO_CORE, SpanFlag, Times
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import NO_CORE, Process, SpanFlag, Thread, Times, Trace
+from concurtrace.model.trace import Process, Thread, Trace
 from concurtrace.units import NS_PER_S
 
 Numbers = NDArray[np.integer[Any]]

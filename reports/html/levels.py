@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from concurtrace.model.trace import Times
+from concurtrace.model.spans import Times
 
 _AT_ONCE = 1_000_000
 

@@ -1,9 +1,10 @@
 """Names of what the timeline shows: lanes, states, frames, and what was waited for."""
 
 from concurtrace.model.report import Report
+from concurtrace.model.spans import Frame
 from concurtrace.model.states import REASONS
 from concurtrace.model.tasks import NOBODY, TaskTrace
-from concurtrace.model.trace import Frame, Trace, WaitObject
+from concurtrace.model.trace import Trace, WaitObject
 
 from .._places import Origin, Places
 from .._text import printable, shorten

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from concurtrace.model.spans import Stacks
 from concurtrace.model.tasks import NOBODY, Source, StepFlag, TaskFlag, TaskState, TaskTrace
-from concurtrace.model.trace import Stacks, Trace
+from concurtrace.model.trace import Trace
 
 from .._places import Places
 from .._text import printable

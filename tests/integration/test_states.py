@@ -17,8 +17,9 @@ from concurtrace.analysis.locks import lock_table
 from concurtrace.analysis.processes import processes_report
 from concurtrace.analysis.states import unknown_share
 from concurtrace.instruments import _recorder
+from concurtrace.model.spans import Spans
 from concurtrace.model.states import STATES, Reason, State
-from concurtrace.model.trace import EndedBy, ObjectKind, Process, Spans, Thread, Trace
+from concurtrace.model.trace import EndedBy, ObjectKind, Process, Thread, Trace
 from tests.recorder import record_script
 from tests.unit.recording.invariants import check
 

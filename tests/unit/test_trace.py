@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from concurtrace.model.spans import Spans
 from concurtrace.model.states import State
-from concurtrace.model.trace import Spans
 from tests.builders_trace import MS, ZERO_NS, trace
 
 HOUR = 3_600_000

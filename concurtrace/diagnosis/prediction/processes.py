@@ -16,7 +16,8 @@ from concurtrace.diagnosis.prediction.loops import is_loop
 from concurtrace.diagnosis.prediction.start_method import begun_otherwise
 from concurtrace.diagnosis.prediction.workers import divided
 from concurtrace.model.report import Prediction
-from concurtrace.model.trace import ObjectKind, Times
+from concurtrace.model.spans import Times
+from concurtrace.model.trace import ObjectKind
 
 FORK_NS = 2_000_000
 """What its parent computes to fork a process."""

@@ -13,8 +13,9 @@ from concurtrace.analysis.concurrency import WANTING
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
+from concurtrace.model.spans import Stacks
 from concurtrace.model.states import State
-from concurtrace.model.trace import Stacks, Thread
+from concurtrace.model.trace import Thread
 from concurtrace.recording.reasons import standard_module
 from concurtrace.units import share_text, time_text
 

@@ -11,8 +11,9 @@ import numpy as np
 from concurtrace.diagnosis import Answer, Cause, Part, Rule, fine, plural
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
+from concurtrace.model.spans import SpanFlag
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import SpanFlag, Thread
+from concurtrace.model.trace import Thread
 from concurtrace.units import time_text
 
 OLD_SHARE, OLD_NS = 0.2, 10_000_000_000

@@ -11,8 +11,8 @@ from concurtrace.analysis.crew import message_stacks
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.report import Severity
+from concurtrace.model.spans import SpanFlag
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import SpanFlag
 from concurtrace.units import share_text, time_text
 
 SHARE = Limits(0.2, 0.4)

@@ -12,8 +12,9 @@ from concurtrace.analysis.concurrency import WORKING
 from concurtrace.analysis.gil import holds_of
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
+from concurtrace.model.spans import Spans
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import Spans, Trace
+from concurtrace.model.trace import Trace
 from concurtrace.units import count_text, time_text
 
 INTERVALS = 4

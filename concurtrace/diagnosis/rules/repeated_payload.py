@@ -14,8 +14,8 @@ from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
 from concurtrace.model.messages import Repeated
 from concurtrace.model.report import Severity
+from concurtrace.model.spans import SpanFlag
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import SpanFlag
 from concurtrace.units import count_text, share_text, size_text, time_text
 
 TIMES = 3

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.report import ProcessReport, StatesReport
+from concurtrace.model.spans import SpanFlag
 from concurtrace.model.states import State
-from concurtrace.model.trace import Process, SpanFlag, Trace
+from concurtrace.model.trace import Process, Trace
 from concurtrace.units import share_text, significant
 
 from ..._threads import process_name, thread_name

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from concurtrace.model.report import Report, StatesReport
 from concurtrace.model.runtime import QueueLengths
-from concurtrace.model.trace import Frame, Trace
+from concurtrace.model.spans import Frame
+from concurtrace.model.trace import Trace
 from concurtrace.units import count_text
 
 from ..._places import Places

@@ -10,7 +10,8 @@ from concurtrace.model.masking import mask_arguments
 from concurtrace.model.process_report import Phases, ProcessCost
 from concurtrace.model.report import ProcessReport, Report, StatesReport
 from concurtrace.model.runtime import Generation
-from concurtrace.model.trace import Times, Trace
+from concurtrace.model.spans import Times
+from concurtrace.model.trace import Trace
 from concurtrace.units import count_text, time_text
 
 from ..._scale import Scale

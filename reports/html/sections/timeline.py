@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concurtrace.model.report import Report
+from concurtrace.model.spans import Frame
 from concurtrace.model.states import STATES, Reason, State
-from concurtrace.model.trace import Frame, Trace
+from concurtrace.model.trace import Trace
 from concurtrace.units import count_text, time_text
 
 from ..._places import Places

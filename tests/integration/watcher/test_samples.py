@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from concurtrace.model.spans import Frame
 from concurtrace.model.states import State
-from concurtrace.model.trace import Frame
 from concurtrace.recording.live_stacks import LiveStacks
 from concurtrace.recording.samples import SampleRead, read_samples
 from concurtrace.recording.tables import StackTable

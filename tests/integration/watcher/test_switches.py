@@ -14,7 +14,7 @@ import pytest
 
 from concurtrace.instruments import _watcher
 from concurtrace.instruments._watcher import watching
-from concurtrace.model.trace import NO_CORE
+from concurtrace.model.spans import NO_CORE
 from concurtrace.recording.switches import Switches, read_switches
 from concurtrace.recording.watched import HeadFlag, Kind, read_head, read_table
 from tests.integration.watcher.bench import MIB, Bench, Libraries

@@ -3,8 +3,8 @@
 from concurtrace.analysis.live import ProcessView, ThreadView, refined, shares
 from concurtrace.commands._live_text import describe
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import Frame
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import Frame
 
 
 def test_shares_are_those_of_the_time_between_two_looks() -> None:

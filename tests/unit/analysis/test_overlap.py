@@ -5,7 +5,7 @@ import random
 import numpy as np
 
 from concurtrace.analysis.overlap import shared_ns
-from concurtrace.model.trace import Times
+from concurtrace.model.spans import Times
 
 
 def times(*ns: int) -> Times:

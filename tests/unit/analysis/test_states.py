@@ -8,8 +8,8 @@ import pytest
 from concurtrace.analysis.core_use import core_use, peak
 from concurtrace.analysis.states import states_report, unknown_share
 from concurtrace.model.run import Execution, Pass, PassStatus
+from concurtrace.model.spans import CoreReadings
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import CoreReadings
 from tests.builders_trace import MS, ZERO_NS, trace
 
 LIGHT = Pass("light", ("states",), PassStatus.OK, executions=(Execution(1, 1, ZERO_NS, 0),))

@@ -26,8 +26,9 @@ from concurtrace.diagnosis.prediction.start_method import (
 from concurtrace.diagnosis.prediction.threads import predict_threads
 from concurtrace.diagnosis.prediction.workers import predict_workers
 from concurtrace.model.report import Prediction
+from concurtrace.model.spans import Samples
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import ObjectKind, Origin, Samples, Trace
+from concurtrace.model.trace import ObjectKind, Origin, Trace
 from tests.builders_trace import MS, TraceBuilder, trace
 from tests.unit.diagnosis.cases import case, light, taking_turns
 

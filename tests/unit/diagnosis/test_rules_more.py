@@ -11,8 +11,9 @@ from concurtrace.diagnosis.case import Case
 from concurtrace.diagnosis.engine import ask
 from concurtrace.model.report import Severity
 from concurtrace.model.run import Execution
+from concurtrace.model.spans import Samples
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import EndedBy, LockOrder, Samples, StateTotal, ThreadEnd, Trace
+from concurtrace.model.trace import EndedBy, LockOrder, StateTotal, ThreadEnd, Trace
 from tests import builders
 from tests.builders_trace import MS, ZERO_NS, TraceBuilder, trace
 from tests.unit.diagnosis.cases import case, heads, light, rule, severity

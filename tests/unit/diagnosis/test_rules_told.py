@@ -14,9 +14,10 @@ from concurtrace.model.lost import LostException, LostIn
 from concurtrace.model.messages import Messages, Repeated
 from concurtrace.model.recording import Function, ProcessKey, Recording
 from concurtrace.model.report import Severity
+from concurtrace.model.spans import Frame
 from concurtrace.model.states import Reason, State
 from concurtrace.model.tasks import Jobs, TaskProcess, TaskTrace
-from concurtrace.model.trace import EndedBy, Frame, ObjectKind, Trace, WaitObject
+from concurtrace.model.trace import EndedBy, ObjectKind, Trace, WaitObject
 from tests.builders_trace import MS, ZERO_NS, trace
 from tests.unit.diagnosis.cases import case, heads, rule, severity
 from tests.unit.diagnosis.test_rules_more import sampled

@@ -5,8 +5,9 @@ from dataclasses import replace
 from concurtrace.diagnosis.engine import ask
 from concurtrace.model.recording import Loss, Recording
 from concurtrace.model.report import Severity
+from concurtrace.model.spans import SpanFlag
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import Origin, SpanFlag, StateTotal, Trace
+from concurtrace.model.trace import Origin, StateTotal, Trace
 from tests import builders
 from tests.builders_trace import MS, TraceBuilder, trace
 from tests.unit.diagnosis.cases import case, heads, light, rule, severity

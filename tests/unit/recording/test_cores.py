@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concurtrace.model.spans import NO_CORE, CoreReadings, Left, OnCore, SpanFlag, Spans
 from concurtrace.model.states import STATES, Reason, State
-from concurtrace.model.trace import NO_CORE, CoreReadings, Left, OnCore, SpanFlag, Spans
 from concurtrace.recording.cores import (
     SPLIT_NS,
     anchored,

@@ -5,8 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from concurtrace.model.spans import NO_CORE
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import NO_CORE
 from concurtrace.recording.estimate import Reading, estimate, ran_ns
 
 MS = 1_000_000

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from concurtrace.errors import RunDataError
+from concurtrace.model.spans import SpanFlag
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import EndedBy, ObjectKind, SpanFlag
+from concurtrace.model.trace import EndedBy, ObjectKind
 from concurtrace.recording import layout
 from concurtrace.recording.processes import KnownProcess
 from concurtrace.recording.read import Context, read_trace

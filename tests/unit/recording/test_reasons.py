@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import SpanFlag, Spans, Stacks
 from concurtrace.model.states import Reason, State
-from concurtrace.model.trace import SpanFlag, Spans, Stacks
 from concurtrace.recording.reasons import Refiner, standard_module
 from concurtrace.recording.tables import LocalStacks, StackTable
 

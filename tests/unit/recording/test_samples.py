@@ -4,8 +4,8 @@ import struct
 from pathlib import Path
 
 from concurtrace.model.recording import Function
+from concurtrace.model.spans import NO_CORE, Frame
 from concurtrace.model.states import STATES, State
-from concurtrace.model.trace import NO_CORE, Frame
 from concurtrace.recording.layout import STATE_OF
 from concurtrace.recording.samples import read_samples
 from concurtrace.recording.tables import LocalStacks, StackTable

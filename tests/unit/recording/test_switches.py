@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import concurtrace
-from concurtrace.model.trace import NO_CORE, Left, OnCore
+from concurtrace.model.spans import NO_CORE, Left, OnCore
 from concurtrace.recording import watched
 from concurtrace.recording.files import UnreadableError
 from concurtrace.recording.switches import read_switches
