@@ -72,8 +72,9 @@ class Fault:
 
 
 NO_FAULT = "none"
-HANG_LIMIT_S = 5.0
-"""The time limit of a run whose fault is that it never ends, in seconds."""
+HANG_LIMIT_S = 15.0
+"""The time limit of a run whose fault is that it never ends, in seconds: longer than it takes to
+notice a standstill, which says more than a limit that has passed."""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ def test_the_light_pass_imports_next_to_nothing_into_the_target(tmp_path: Path) 
     assert "concurtrace.launch.agent" in more
     assert {name for name in more if name.startswith("concurtrace")} == {
         "concurtrace",
+        "concurtrace._runtime",
         "concurtrace.launch",
         "concurtrace.launch.agent",
         "concurtrace.on_import",
