@@ -1,4 +1,4 @@
-"""Four threads that do all their work under one lock, and hardly any of it."""
+"""Eight threads that do all their work under one lock, and hardly any of it."""
 
 import hashlib
 import sys
@@ -24,7 +24,7 @@ def outside(rounds: int) -> None:
 
 
 def trigger() -> None:
-    threads = [threading.Thread(target=inside, args=(300,)) for _ in range(4)]
+    threads = [threading.Thread(target=inside, args=(150,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -30,7 +30,7 @@ from ._queues import Queue, queues_told
 
 _DRAWN = 60
 """How many processes are drawn; the table has more."""
-_LISTED = 300
+_LISTED = 100
 _DEEPEST = 6
 """Levels of descent that are told apart by how far a name is moved in."""
 _COMMAND = 120
