@@ -287,7 +287,8 @@ def test_a_pipe_is_told_with_the_writer_in_another_process(told: Told) -> None:
 
 def test_waiting_for_a_child_names_the_child(told: Told) -> None:
     waits = told.waits(told.trace.threads[0], State.CHILD_WAIT)
-    expected = {told.who[name] for name in ("sh", "python", "fork", "spawn")}
+    # The shell may have ended before anybody waits for it.
+    expected = {told.who[name] for name in ("python", "fork", "spawn")}
     assert expected <= set(waits.waker.tolist())
 
 
