@@ -8,9 +8,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from concurtrace.analysis.concurrency import WANTING
 from concurtrace.analysis.core_use import peak
 from concurtrace.diagnosis import Answer, Cause, Limits, Part, Rule, fine
 from concurtrace.diagnosis.case import Case
+from concurtrace.model.states import State
 from concurtrace.units import count_text, share_text, time_text
 
 QUEUED = Limits(0.2, 0.4)
@@ -33,11 +35,12 @@ def check(case: Case) -> Iterable[Answer]:
     share = int(waited.sum()) / whole if whole else 0.0
     mean = int(waited.sum()) / max(len(begun), 1)
     span = int(jobs.ended_ns[begun].max() - jobs.submitted_ns[begun].min()) if whole else 0
+    tids = np.unique(jobs.tid[begun]).tolist()
     enough = len(begun) >= FEWEST and mean >= LEAST_NS and span >= SHARE * case.wall_ns
-    if not enough or share < QUEUED.info:
-        yield fine("No call waited long for a thread of an executor.", queued_share=share)
+    if not enough or share < QUEUED.info or _compute(case, tids):
+        yield fine("No call that waits had to wait for a thread too.", queued_share=share)
         return
-    threads = len(np.unique(jobs.tid[begun]))
+    threads = len(tids)
     wanted = peak(
         zip(jobs.submitted_ns[begun].tolist(), jobs.ended_ns[begun].tolist(), strict=True)
     )
@@ -61,8 +64,15 @@ def check(case: Case) -> Iterable[Answer]:
         {"calls": len(begun), "threads": threads, "wanted": wanted, "queued_share": share},
         gain_ns=min(gain_ns, case.wall_ns),
         cause=Cause.POOL,
-        thing=_executor(case, np.unique(jobs.tid[begun]).tolist()),
+        thing=_executor(case, tids),
     )
+
+
+def _compute(case: Case, tids: list[int]) -> bool:
+    """Tell whether the calls want cores rather than wait: then more threads would wait for them."""
+    threads = [one for one in case.trace.threads if one.tid in tids]
+    waited = sum(one.ns(State.IO_WAIT, State.SLEEP) for one in threads)
+    return sum(one.ns(*WANTING) for one in threads) > waited
 
 
 def _executor(case: Case, tids: list[int]) -> str:
