@@ -29,7 +29,9 @@ static uint64_t page_of(uint64_t address) { return address & ~(uint64_t)(PAGE - 
 
 static const uint8_t *in_window(const struct cw_window *window, uint64_t address)
 {
-    bool inside = address >= window->from && address + FRAME_BYTES <= window->from + window->length;
+    /* An address read from memory that changes may be any: it must not wrap round either. */
+    bool inside = address >= window->from && window->length >= FRAME_BYTES &&
+                  address - window->from <= window->length - FRAME_BYTES;
     return inside ? window->bytes + (address - window->from) : NULL;
 }
 
