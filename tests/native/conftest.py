@@ -70,6 +70,7 @@ class Bench:
         done = subprocess.run(
             [sys.executable, str(self.script(code))],
             env=self.env(**more),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
