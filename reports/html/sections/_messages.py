@@ -31,7 +31,10 @@ class Counted:
 
 
 def counted(report: Report) -> tuple[Counted, ...]:
-    """Count the messages of every process that passed any; none where functions were not."""
+    """Count the messages of every process that passed any, who spent most on them first.
+
+    Empty where functions were not counted.
+    """
     profile = report.recording.functions
     if profile is None:
         return ()
@@ -41,7 +44,9 @@ def counted(report: Report) -> tuple[Counted, ...]:
         for number, calls, ns in _steps(table):
             mine[number][0] += calls
             mine[number][1] += ns
-    return tuple(_told(name, four) for name, four in sums.items() if any(n for n, _ in four))
+    passed = [(name, four) for name, four in sums.items() if any(n for n, _ in four)]
+    passed.sort(key=lambda one: -sum(ns for _, ns in one[1]))
+    return tuple(_told(name, four) for name, four in passed)
 
 
 def large_messages(report: Report, trace: Trace, states: StatesReport) -> tuple[str, ...]:

@@ -29,8 +29,9 @@ from ._messages import Counted, counted, large_messages
 from ._queues import Queue, queues_told
 
 _DRAWN = 60
-"""How many processes are drawn; the table has more."""
-_LISTED = 100
+"""How many processes are drawn."""
+_LISTED = 60
+"""How many have a row: each of hundreds that are alike tells nothing more."""
 _DEEPEST = 6
 """Levels of descent that are told apart by how far a name is moved in."""
 _COMMAND = 120
@@ -75,8 +76,8 @@ class Row:
 class View:
     """The processes in the order of their tree, drawn on one time scale, and what they exchanged.
 
-    ``messages`` are what the pass of functions counted; ``advice`` is the command that counts
-    them, "" where they were.
+    ``messages`` are what the pass of functions counted, ``unlisted`` how many more processes
+    passed some; ``advice`` is the command that counts them, "" where they were.
     """
 
     rows: tuple[Row, ...]
@@ -91,6 +92,7 @@ class View:
     queues: tuple[Queue, ...]
     large: tuple[str, ...]
     messages: tuple[Counted, ...]
+    unlisted: int
     advice: str
     pass_name: str
 
@@ -122,7 +124,8 @@ def build(report: Report) -> Section:
         wait_unit=wait_unit,
         queues=queues_told(report, trace, states),
         large=large_messages(report, trace, states),
-        messages=messages,
+        messages=messages[:_LISTED],
+        unlisted=max(0, len(messages) - _LISTED),
         advice=absence(report, "", "functions").command if several and not messages else "",
         pass_name=states.pass_name,
     )
