@@ -122,5 +122,7 @@ def _ended_early(killed: Sequence[Process]) -> str:
 
 
 def _lost(losses: Sequence[Loss]) -> str:
-    first = f"{losses[0].what} was not recorded whole ({losses[0].reason})"
-    return first if len(losses) == 1 else f"{len(losses)} parts were not recorded, such as {first}"
+    first = f"{losses[0].what} ({losses[0].reason})"
+    if len(losses) == 1:
+        return f"this was not recorded: {first}"
+    return f"{len(losses)} parts were not recorded, such as {first}"
